@@ -223,7 +223,9 @@ class Truth:
     width: Annotated[int, "px, upright"]
     height: Annotated[int, "px, upright"]
     raining: Annotated[bool, "whether streaks were rendered"]
-    events: Annotated[tuple[str, ...], "cuts, fades, flashes, ramps, haze, objects, leaves, frozen stretches, overlays: `cut@30`, `frozen@10-40`"] = ()
+    events: Annotated[
+        tuple[str, ...], "cuts, fades, flashes, ramps, haze, objects, leaves, frozen stretches, overlays: `cut@30`, `frozen@10-40`"
+    ] = ()
     static_first: Annotated[tuple[int, ...], "first frames of the spans in which camera and scene stand still"] = ()
     static_end: Annotated[tuple[int, ...], "their ends, one past the last frame"] = ()
     shift_x_px: Annotated[tuple[float, ...], "camera's shift against the first frame, to the right"] = ()

@@ -33,6 +33,6 @@ class Workspace:
 
     def relative(self, path: Path) -> str:
         """What to store for a file: relative to the workspace with forward slashes, absolute where it lies outside."""
-        absolute = Path(os.path.abspath(path))
-        root = Path(os.path.abspath(self.root))
+        absolute = Path(os.path.abspath(path))  # noqa: PTH100  links in a path are the user's own and stay
+        root = Path(os.path.abspath(self.root))  # noqa: PTH100
         return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else absolute.as_posix()
