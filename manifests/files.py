@@ -220,8 +220,9 @@ def _refuse_nulls(row_class: type, table: pa.Table, file: Path) -> None:
         values = table.column(column.name)
         if column.required and values.null_count:
             row = values.is_null().index(True).as_py()
+            key_value = table.column(key)[row].as_py()
             raise InputError(
-                f"{file}: column {column.name} is null in row {row} ({key} {table.column(key)[row].as_py()}), where a value is required; give it one"
+                f"{file}: column {column.name} is null in row {row} ({key} {key_value}), where a value is required; give it one"
             )
         if column.many and not column.many_nullable:
             elements = values.combine_chunks().flatten()

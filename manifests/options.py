@@ -52,7 +52,7 @@ def workspace_option(command: Command) -> Command:
         "workspace",
         type=click.Path(file_okay=False, path_type=Path),
         callback=lambda _ctx, _option, root: Workspace(root),
-        default=Path("."),
+        default=Path(),
         show_default="the current folder",
         help="The folder with manifests/, footage/, scenes/ and runs/.",
     )(command)

@@ -1,0 +1,270 @@
+"""What a row points at: probe it, iterate its frames upright with their times, read and write single pictures.
+
+Video goes through PyAV: frames come with presentation times (never index/fps), turned upright by the rotation tag, scaled by area inside
+libswscale so that a small grey picture never exists at full size. One thread decodes; parallelism belongs to whole files (executors).
+A folder of pictures is a series of stills, in order of name, one a second. Header frame counts lie, so a probe decodes everything.
+
+A hostile file can abort or hang the decoder: call these inside a child process (`manifests.executors`), which a time-out can kill.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.video.reformatter import Interpolation
+from PIL import Image, ImageOps
+
+from manifests.errors import InputError, first_line
+from manifests.files import write_atomically
+
+Picture = npt.NDArray[np.uint8]  # HWC RGB, or HW grey
+
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
+
+
+class MediaError(InputError):
+    """A file that cannot be opened or decoded, with the decoder's own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One upright picture of a clip."""
+
+    index: int  # counted from 0
+    pts_s: float  # since the clip's first frame, s
+    picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What decoding a whole clip told."""
+
+    media: str  # "video" or "stills"
+    codec: str
+    width: int  # px, upright
+    height: int  # px, upright
+    rotation_deg: int  # counter-clockwise turn that makes stored frames upright
+    frames: int
+    duration_s: float  # last frame's time minus the first's, plus one mean interval
+    mean_fps: float
+    variable_frame_rate: bool
+    pts_s: tuple[float, ...]
+
+
+def probe(path: Path) -> Probe:
+    """Decode a clip whole and say what it holds.
+
+    Raises MediaError when it cannot be opened, holds no picture, breaks off before its end, or changes its size half-way.
+    """
+    if path.is_dir():
+        return _probe_stills(path)
+    times: list[float] = []
+    sizes: set[tuple[int, int]] = set()
+    rotation = 0
+    with _opened(path) as container:
+        stream = container.streams.video[0]
+        codec = stream.codec_context.name
+        rounding_s = float(stream.time_base or Fraction(1, 1000))
+        for time_s, frame in _timed(container, path):
+            times.append(time_s)
+            sizes.add((frame.width, frame.height))
+            rotation = round(frame.rotation) % 360
+            if len(sizes) > 1:
+                raise MediaError(f"{path}: the picture changes its size at frame {len(times) - 1}; cut the file there")
+        declared_s = _declared_duration_s(container, stream)
+    if not times:
+        raise MediaError(f"{path}: no frame decodes; the file is empty or damaged")
+    duration_s = _duration(times)
+    if declared_s is not None and declared_s - duration_s > max(1.0, 0.1 * declared_s):
+        raise MediaError(f"{path}: breaks off: {duration_s:.2f} s decode of the {declared_s:.2f} s that its header states")
+    width, height = sizes.pop()
+    if rotation % 180 == 90:
+        width, height = height, width
+    intervals = np.diff(times)
+    varies = bool(intervals.size and intervals.max() - intervals.min() > max(2.1 * rounding_s, 0.002))
+    fps = len(times) / duration_s if duration_s > 0 else 0.0
+    return Probe("video", codec, width, height, rotation, len(times), duration_s, fps, varies, tuple(times))
+
+
+def frames(
+    path: Path,
+    first_frame: int = 0,
+    end_frame: int | None = None,
+    *,
+    start_s: float | None = None,
+    width: int | None = None,
+    grey: bool = False,
+) -> Iterator[Frame]:
+    """The upright frames of a span [first_frame, end_frame) of a clip, one at a time.
+
+    `start_s`, the time of `first_frame` where it is known, lets a long file be entered at the key frame before it instead of at its start.
+    `width` scales down by area to that many px (a picture already narrower stays as it is); `grey` gives HW instead of HWC RGB.
+    Raises MediaError when the file cannot be opened, a frame cannot be decoded, or the span ends before `end_frame`.
+    """
+    if path.is_dir():
+        yield from _frames_of_stills(path, first_frame, end_frame, width, grey)
+        return
+    with _opened(path) as container:
+        index = 0
+        if start_s is not None and first_frame > 0:
+            index = -1  # known only once the frame at start_s comes by
+            _seek_before(container, start_s)
+        for time_s, frame in _timed(container, path, from_start=index == 0):
+            if index < 0:
+                if time_s < (start_s or 0.0) - 1e-4:
+                    continue
+                index = first_frame
+            if end_frame is not None and index >= end_frame:
+                return
+            if index >= first_frame:
+                yield Frame(index, time_s, _upright(frame, width, grey))
+            index += 1
+    if end_frame is not None and index < end_frame:
+        raise MediaError(f"{path}: ends after {max(index, 0)} frames, and frame {end_frame - 1} is asked for; has the file changed?")
+
+
+def still_paths(folder: Path) -> list[Path]:
+    """The pictures of a folder in order of name, numbers in a name counting as numbers."""
+    return sorted((path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES), key=_natural_order)
+
+
+def read_picture(path: Path, grey: bool = False) -> Picture:
+    """One picture file as 8-bit HWC RGB (or HW grey), upright by its EXIF tag. Raises MediaError."""
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(ImageOps.exif_transpose(picture).convert("L" if grey else "RGB"), dtype=np.uint8)
+    except FileNotFoundError:
+        raise MediaError(f"{path}: no such picture; has it been moved or deleted?") from None
+    except Exception as error:  # Pillow raises many classes for damaged files
+        raise MediaError(f"{path}: cannot be read as a picture ({first_line(error)})") from error
+
+
+def write_png(path: Path, picture: Picture) -> str:
+    """Write HWC RGB or HW grey as a lossless PNG, atomically; gives the file's SHA-256, hex."""
+    encoded = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture)).save(encoded, format="PNG", compress_level=4)
+    with write_atomically(path) as file:
+        file.write(encoded.getbuffer())
+    return hashlib.sha256(encoded.getbuffer()).hexdigest()
+
+
+# --- video --------------------------------------------------------------------------------------------------------------------------
+
+
+def _opened(path: Path) -> av.container.InputContainer:
+    if not path.exists():
+        raise MediaError(f"{path}: no such file; has it been moved or deleted?")
+    try:
+        container = av.open(str(path), mode="r", metadata_errors="replace")
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(f"{path}: cannot be opened as video ({first_line(error)})") from error
+    if not container.streams.video:
+        container.close()
+        raise MediaError(f"{path}: holds no video stream")
+    container.streams.video[0].thread_type = "NONE"
+    return container
+
+
+def _timed(container: av.container.InputContainer, path: Path, from_start: bool = True) -> Iterator[tuple[float, av.VideoFrame]]:
+    """Frames with their time since the clip's first frame. A frame without a time stands one nominal interval after its predecessor."""
+    stream = container.streams.video[0]
+    base = float(stream.time_base or Fraction(1, 1000))
+    interval = 1.0 / float(stream.average_rate or stream.guessed_rate or 25)
+    # Off the start, the first frame's own time is unknown; a stream's start_time is what the first decoded frame carries.
+    origin = None if from_start or stream.start_time is None else stream.start_time * base
+    previous: float | None = None
+    try:
+        for frame in container.decode(stream):
+            absolute = frame.pts * base if frame.pts is not None else (previous + interval if previous is not None else 0.0)
+            if previous is not None and absolute <= previous:
+                absolute = previous + interval  # times that stand or jump back cannot order frames
+            previous = absolute
+            origin = absolute if origin is None else origin
+            yield absolute - origin, frame
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(f"{path}: decoding fails ({first_line(error)})") from error
+
+
+def _seek_before(container: av.container.InputContainer, start_s: float) -> None:
+    stream = container.streams.video[0]
+    base = stream.time_base or Fraction(1, 1000)
+    # A little earlier than asked: key frames' decoding times may lie before their presentation times.
+    target = (stream.start_time or 0) + math.floor((start_s - 0.5) / base)
+    if start_s > 0.5:
+        container.seek(target, stream=stream, backward=True, any_frame=False)
+
+
+def _upright(frame: av.VideoFrame, width: int | None, grey: bool) -> Picture:
+    turn = round(frame.rotation) % 360
+    stored_width, stored_height = frame.width, frame.height
+    if width is not None:
+        upright_width = stored_height if turn % 180 == 90 else stored_width
+        if upright_width > width:
+            factor = width / upright_width
+            stored_width, stored_height = max(1, round(stored_width * factor)), max(1, round(stored_height * factor))
+    layout = "gray" if grey else "rgb24"
+    picture: Picture = frame.to_ndarray(width=stored_width, height=stored_height, format=layout, interpolation=Interpolation.AREA).astype(
+        np.uint8, copy=False
+    )
+    return np.ascontiguousarray(np.rot90(picture, turn // 90)) if turn else picture
+
+
+def _duration(times: list[float]) -> float:
+    if len(times) < 2:
+        return 0.0
+    return (times[-1] - times[0]) * len(times) / (len(times) - 1)
+
+
+def _declared_duration_s(container: av.container.InputContainer, stream: av.VideoStream) -> float | None:
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return None
+
+
+# --- stills -------------------------------------------------------------------------------------------------------------------------
+
+
+def _probe_stills(folder: Path) -> Probe:
+    paths = _stills(folder)
+    sizes = set()
+    for path in paths:
+        height, width = read_picture(path).shape[:2]
+        sizes.add((width, height))
+        if len(sizes) > 1:
+            raise MediaError(f"{path}: {width}x{height} px, unlike the pictures before it; one folder holds one size")
+    width, height = sizes.pop()
+    times = tuple(float(second) for second in range(len(paths)))
+    return Probe("stills", paths[0].suffix.lower().lstrip("."), width, height, 0, len(paths), float(len(paths)), 1.0, False, times)
+
+
+def _frames_of_stills(folder: Path, first_frame: int, end_frame: int | None, width: int | None, grey: bool) -> Iterator[Frame]:
+    paths = _stills(folder)
+    if end_frame is not None and end_frame > len(paths):
+        raise MediaError(f"{folder}: holds {len(paths)} pictures, and number {end_frame} is asked for; has the folder changed?")
+    for index in range(first_frame, len(paths) if end_frame is None else end_frame):
+        picture = read_picture(paths[index], grey)
+        if width is not None and picture.shape[1] > width:
+            size = (width, max(1, round(picture.shape[0] * width / picture.shape[1])))
+            picture = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+        yield Frame(index, float(index), picture)
+
+
+def _stills(folder: Path) -> list[Path]:
+    paths = still_paths(folder)
+    if not paths:
+        raise MediaError(f"{folder}: holds no pictures ({', '.join(sorted(PICTURE_SUFFIXES))})")
+    return paths
+
+
+def _natural_order(path: Path) -> tuple[tuple[int, int, str], ...]:
+    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", path.name) if part)
