@@ -113,9 +113,10 @@ def table_hash(path: Path) -> str:
     return hashlib.sha256("".join(file_sha256(file) for file in [path, *_parts(path)] if file.exists()).encode()).hexdigest()
 
 
-def read_provenance(path: Path) -> list[dict[str, Any]]:
-    """What made a table's rows, oldest first: command, settings, inputs, versions."""
-    return list(_about(pq.read_schema(path), path)["provenance"])
+def read_provenance(row_class: type, path: Path) -> list[dict[str, Any]]:
+    """What made a table's rows, oldest first: command, settings, inputs, versions. Raises InputError as `read_rows`."""
+    with _locked(path, writing=False):
+        return _read_merged(row_class, path)[1]
 
 
 def schema(row_class: type) -> pa.Schema:
