@@ -1,0 +1,154 @@
+"""Procedural scenes, for when photos run out: a street with houses, and a thicket of leaves and trunks. Textured as 1/f clutter.
+
+Each is a function (number, width, height) -> HWC uint8 RGB; the number is the seed, and another one is another place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Picture = npt.NDArray[np.uint8]
+Colour = npt.NDArray[np.float32]
+
+
+def clutter(generator: np.random.Generator, width: int, height: int, exponent: float = 1.0) -> npt.NDArray[np.float32]:
+    """Noise whose amplitude falls with frequency as 1/f^exponent, as in photos; HW, mean 0, standard deviation 1."""
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :])
+    frequency[0, 0] = np.inf
+    spectrum = np.fft.rfft2(generator.standard_normal((height, width))) / frequency**exponent
+    noise = np.fft.irfft2(spectrum, (height, width))
+    return np.asarray(noise / noise.std(), np.float32)
+
+
+def street(number: int, width: int, height: int) -> Picture:
+    """Sky, a row of houses with windows and roofs, trees before them, and wet ground."""
+    generator = np.random.default_rng([number, 1])
+    picture = _sky(generator, width, height)
+    horizon = int(height * generator.uniform(0.55, 0.72))
+    left = -int(generator.integers(0, width // 6))
+    while left < width:
+        house_width = int(width * generator.uniform(0.16, 0.34))
+        _house(picture, generator, (left, horizon), house_width, int(height * generator.uniform(0.22, 0.5)))
+        left += house_width + int(generator.integers(0, width // 12))
+    _ground(picture, generator, horizon)
+    for _ in range(int(generator.integers(2, 6))):
+        _tree(picture, generator, int(generator.integers(0, width)), horizon + int(generator.integers(0, height // 8)), height)
+    return _finish(picture, generator)
+
+
+def thicket(number: int, width: int, height: int) -> Picture:
+    """Leaves, trunks and gaps of light: dark, cluttered, no sky."""
+    generator = np.random.default_rng([number, 2])
+    green = generator.uniform([30, 55, 20], [80, 110, 50]).astype(np.float32)
+    picture = np.maximum(green * (1.0 + 0.5 * clutter(generator, width, height)[..., None]), 4.0)
+    for _ in range(int(generator.integers(4, 9))):
+        x, thick = generator.uniform(0, width), width * generator.uniform(0.01, 0.045)
+        lean = generator.normal(0, 0.06) * height
+        corners = np.array([[x - thick, height], [x + thick, height], [x + thick * 0.6 + lean, 0], [x - thick * 0.6 + lean, 0]])
+        bark = generator.uniform([30, 24, 18], [120, 104, 90]).astype(np.float32)
+        _paint(picture, generator, corners, bark, 0.25)
+    _leaves(picture, generator, (0, 0, width, height), int(width * height / 90), green * 1.6)
+    return _finish(picture, generator)
+
+
+PROCEDURAL: dict[str, Callable[[int, int, int], Picture]] = {"street": street, "thicket": thicket}
+
+
+def _sky(generator: np.random.Generator, width: int, height: int) -> npt.NDArray[np.float32]:
+    overcast = generator.uniform([150, 155, 165], [215, 220, 228]).astype(np.float32)
+    fall = np.linspace(0.85, 1.1, height, dtype=np.float32)[:, None, None]
+    clouds = cv2.resize(clutter(generator, width, height, 1.6), (width, height))
+    return np.asarray(overcast * fall * (1.0 + 0.07 * clouds[..., None]), np.float32)
+
+
+def _ground(picture: npt.NDArray[np.float32], generator: np.random.Generator, horizon: int) -> None:
+    """Asphalt whose texture grows coarser towards the viewer, with a kerb line."""
+    height, width = picture.shape[:2]
+    grey = generator.uniform([70, 70, 72], [125, 122, 118]).astype(np.float32)
+    depth = np.linspace(0.0, 1.0, height - horizon, dtype=np.float32)[:, None]
+    texture = clutter(generator, width, height - horizon, 0.7)
+    picture[horizon:] = grey * (0.8 + 0.3 * depth + (0.08 + 0.12 * depth) * texture)[..., None]
+    kerb = np.array([[0, horizon + 0.25 * (height - horizon)], [width, horizon + 0.15 * (height - horizon)]])
+    corners = np.vstack([kerb, kerb[::-1] + np.array([0, max(2.0, 0.015 * height)])])
+    _paint(picture, generator, corners, grey * 1.5, 0.1)
+
+
+def _house(picture: npt.NDArray[np.float32], generator: np.random.Generator, foot: tuple[int, int], width: int, height: int) -> None:
+    left, bottom = foot
+    wall = generator.uniform([80, 60, 50], [205, 190, 170]).astype(np.float32)
+    _paint(picture, generator, _rectangle(left, bottom - height, width, height), wall, 0.12)
+    roof = generator.uniform([60, 35, 30], [120, 85, 75]).astype(np.float32)
+    eaves, ridge = bottom - height, bottom - height - int(0.3 * width)
+    _paint(
+        picture,
+        generator,
+        np.array([[left - 4, eaves], [left + width + 4, eaves], [left + 0.7 * width, ridge], [left + 0.3 * width, ridge]]),
+        roof,
+        0.2,
+    )
+    columns, rows = max(2, width // 24), max(2, height // 30)
+    for row in range(rows):
+        for column in range(columns):
+            pane = generator.uniform(15, 90) * np.array([0.9, 1.0, 1.15], np.float32)
+            x, y = left + (column + 0.25) * width / columns, bottom - height + (row + 0.22) * height / rows
+            size = 0.5 * width / columns, 0.56 * height / rows
+            _paint(picture, generator, _rectangle(x - 1.5, y - 1.5, size[0] + 3, size[1] + 3), wall * 1.2, 0.02)
+            _paint(picture, generator, _rectangle(x, y, *size), pane, 0.2)
+
+
+def _tree(picture: npt.NDArray[np.float32], generator: np.random.Generator, x: int, foot: int, height: int) -> None:
+    tall = height * generator.uniform(0.3, 0.6)
+    thick = max(2.0, 0.05 * tall)
+    bark = generator.uniform([35, 28, 20], [80, 66, 52]).astype(np.float32)
+    _paint(picture, generator, _rectangle(x - thick / 2, foot - tall, thick, tall), bark, 0.25)
+    green = generator.uniform([40, 70, 25], [90, 125, 60]).astype(np.float32)
+    box = int(x - 0.35 * tall), int(foot - 1.1 * tall), int(x + 0.35 * tall), int(foot - 0.35 * tall)
+    _leaves(picture, generator, box, int(tall * tall * 0.05), green)
+
+
+def _leaves(
+    picture: npt.NDArray[np.float32], generator: np.random.Generator, box: tuple[int, int, int, int], count: int, green: Colour
+) -> None:
+    """Many small ellipses, denser towards the middle of the box (left, top, right, bottom)."""
+    middle, spread = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), ((box[2] - box[0]) / 3.2, (box[3] - box[1]) / 3.2)
+    for x, y, size, turn, light in zip(
+        generator.normal(middle[0], spread[0], count),
+        generator.normal(middle[1], spread[1], count),
+        generator.uniform(1.2, 4.0, count),
+        generator.uniform(0, 180, count),
+        generator.uniform(0.35, 1.35, count),
+        strict=True,
+    ):
+        colour = tuple(float(c) for c in green * light)
+        cv2.ellipse(picture, (round(x), round(y)), (round(size + 1), max(1, round(0.5 * size))), turn, 0, 360, colour, -1)
+
+
+def _rectangle(left: float, top: float, width: float, height: float) -> npt.NDArray[np.float64]:
+    return np.array([[left, top], [left + width, top], [left + width, top + height], [left, top + height]])
+
+
+def _paint(
+    picture: npt.NDArray[np.float32], generator: np.random.Generator, corners: npt.NDArray[np.float64], colour: Colour, texture: float
+) -> None:
+    """Fill a polygon with a textured colour, in place."""
+    low = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
+    high = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 1, [picture.shape[1], picture.shape[0]])
+    if (high <= low).any():
+        return
+    width, height = (int(v) for v in high - low)
+    mask = np.zeros((height, width), np.uint8)
+    cv2.fillPoly(mask, [np.rint((corners - low) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    share = mask[..., None].astype(np.float32) / 255.0
+    grain = 1.0 + texture * clutter(generator, width, height, 0.6)[..., None] if min(width, height) > 1 else 1.0
+    part = picture[low[1] : high[1], low[0] : high[0]]
+    part += share * (colour * grain - part)
+
+
+def _finish(picture: npt.NDArray[np.float32], generator: np.random.Generator) -> Picture:
+    """Fine grain over everything and the softness of a lens."""
+    grain = 1.0 + 0.03 * clutter(generator, picture.shape[1], picture.shape[0], 0.4)[..., None]
+    return np.asarray(np.clip(np.rint(cv2.GaussianBlur(picture * grain, (0, 0), 0.6)), 0, 255), np.uint8)

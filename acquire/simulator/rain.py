@@ -1,0 +1,186 @@
+"""Rain of one frame: a mixture of drawn streaks in depth layers and of sparse noise smeared along the direction.
+
+Both makers work on exact analytic streaks or kernels, so that orientation, length and width are known to a fraction of a pixel. Rain is
+grey levels of light to be added over black ground; `add_rain` adds less of it over bright ground. No drop lives for two frames, as rain
+in a video with a short exposure and the usual frame rates.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from acquire.simulator.specification import RainSpecification
+
+VISIBLE = 5.0  # grey levels: a pixel counts as rainy when it is brightened by more
+BRIGHT_GROUND = 0.55  # share of a streak's light that is lost over white ground
+LAYER_SHRINKS = 0.62  # a layer's streaks are this much shorter than those of the next nearer one
+PIXEL_VARIANCE = 1.0 / 12.0  # a pixel integrates over its square
+WIDTH_PER_DEVIATION = 2.0 * math.sqrt(2.0 * math.log(2.0))  # full width at half maximum of a Gaussian
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRain:
+    """One frame's rain. `light` is HW float32, grey levels over black ground; the rest describes what was rendered."""
+
+    light: npt.NDArray[np.float32]
+    orientation_deg: float
+    lengths_px: npt.NDArray[np.float64]
+    widths_px: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Streaks:
+    """N straight streaks: Gaussian across, soft ends along. All arrays have N values; pixel centres lie at whole numbers."""
+
+    x: npt.NDArray[np.float64]
+    y: npt.NDArray[np.float64]
+    angle: npt.NDArray[np.float64]
+    length: npt.NDArray[np.float64]
+    deviation: npt.NDArray[np.float64]
+    peak: npt.NDArray[np.float64]
+
+
+def frame_rain(rain: RainSpecification, width: int, height: int, generator: np.random.Generator) -> FrameRain:
+    """The rain of one frame; another state of the generator gives an entirely different one."""
+    orientation = (rain.orientation_deg + generator.normal(0.0, rain.frame_jitter_deg)) % 180.0
+    density = rain.density * math.exp(generator.normal(0.0, rain.frame_variation) - rain.frame_variation**2 / 2)
+    brightness = rain.brightness * math.exp(generator.normal(0.0, 0.5 * rain.frame_variation))
+    optical_depth = -math.log1p(-min(density, 0.95))  # streaks overlap, so that cover saturates
+    light = np.zeros((height, width), np.float32)
+    lengths, widths = [np.zeros(0)], [np.zeros(0)]
+    for length, across, bright, share in _layers(rain):
+        streaks = _scatter(
+            rain, orientation, length, across, bright * brightness, optical_depth * (1 - rain.smeared) * share, (width, height), generator
+        )
+        light += _draw(streaks, width, height)
+        lengths.append(streaks.length)
+        widths.append(streaks.deviation * WIDTH_PER_DEVIATION)
+    if rain.smeared > 0:
+        light += _smear(rain, orientation, brightness, optical_depth * rain.smeared, (width, height), generator)
+    return FrameRain(light, orientation, np.concatenate(lengths), np.concatenate(widths))
+
+
+def add_rain(clean: npt.NDArray[np.float32], light: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """HWC picture with the rain's light added, the same in each channel and less over bright ground; never darker than before."""
+    luma = clean @ np.array([0.299, 0.587, 0.114], np.float32)
+    added = np.maximum(light * (1.0 - BRIGHT_GROUND / 255.0 * luma), 0.0)
+    return np.minimum(clean + added[..., None], 255.0)
+
+
+def _layers(rain: RainSpecification) -> list[tuple[float, float, float, float]]:
+    """(length, width, relative brightness, share of the cover) of each layer, nearest first; means over drops are the scene's."""
+    shrink = LAYER_SHRINKS ** np.arange(max(rain.layers, 1))
+    thin = shrink**0.7
+    counts = 1.0 / (shrink * thin)  # layers cover equal areas, so that the far ones hold more drops
+    counts /= counts.sum()
+    lengths = rain.length_px * shrink / (counts @ shrink)
+    widths = rain.width_px * thin / (counts @ thin)
+    dim = np.sqrt(shrink) / np.sqrt(shrink).mean()
+    return [(float(a), float(b), float(c), 1.0 / len(shrink)) for a, b, c in zip(lengths, widths, dim, strict=True)]
+
+
+def _deviation(width_px: float, defocus_px: float) -> float:
+    """Standard deviation across a streak: its own width, the lens's blur and the pixel's extent."""
+    return math.sqrt((width_px / WIDTH_PER_DEVIATION) ** 2 + defocus_px**2 + PIXEL_VARIANCE)
+
+
+def _visible_width(peak: float, deviation: float) -> float:
+    """How wide a Gaussian streak of this peak is where it brightens mid-grey ground by more than `VISIBLE`."""
+    seen = peak * (1 - BRIGHT_GROUND * 0.4)
+    return 2 * deviation * math.sqrt(2 * math.log(max(seen / VISIBLE, 1.05)))
+
+
+def _scatter(
+    rain: RainSpecification,
+    orientation: float,
+    length: float,
+    width: float,
+    brightness: float,
+    optical_depth: float,
+    size: tuple[int, int],
+    generator: np.random.Generator,
+) -> _Streaks:
+    """Drops of one layer at random places, as many as cover the wanted share of the picture."""
+    deviation = _deviation(width, rain.defocus_px)
+    dimmed = brightness * _deviation(width, 0.0) / deviation  # blur spreads the same light
+    margin = length
+    area = (size[0] + 2 * margin) * (size[1] + 2 * margin)
+    count = generator.poisson(optical_depth * area / (length * _visible_width(dimmed, deviation)))
+    return _Streaks(
+        x=generator.uniform(-margin, size[0] + margin, count),
+        y=generator.uniform(-margin, size[1] + margin, count),
+        angle=np.radians(orientation + generator.normal(0.0, rain.drop_jitter_deg, count)),
+        length=length * np.exp(generator.normal(0.0, 0.2, count) - 0.02),
+        deviation=deviation * np.exp(generator.normal(0.0, 0.1, count)),
+        peak=dimmed * generator.uniform(1 / 3, 5 / 3, count),
+    )
+
+
+def _draw(streaks: _Streaks, width: int, height: int) -> npt.NDArray[np.float32]:
+    """Light of the streaks, HW. Each is evaluated on the few pixels of each row that it crosses, all streaks at once."""
+    if not len(streaks.x):
+        return np.zeros((height, width), np.float32)
+    if abs(math.cos(streaks.angle[0])) > abs(math.sin(streaks.angle[0])):
+        turned = _Streaks(streaks.y, streaks.x, -math.pi / 2 - streaks.angle, streaks.length, streaks.deviation, streaks.peak)
+        return np.ascontiguousarray(_draw_steep(turned, height, width).T)
+    return _draw_steep(streaks, width, height)
+
+
+def _draw_steep(streaks: _Streaks, width: int, height: int) -> npt.NDArray[np.float32]:
+    """`_draw` for streaks nearer to vertical than to horizontal."""
+    cosine, sine = np.cos(streaks.angle)[:, None, None], np.sin(streaks.angle)[:, None, None]
+    x, y, length, deviation, peak = (a[:, None, None] for a in (streaks.x, streaks.y, streaks.length, streaks.deviation, streaks.peak))
+    reach_y = 0.75 * length * np.abs(sine) + 3 * deviation
+    reach_x = 3 * deviation / np.abs(sine)
+    rows = np.floor(y - reach_y) + np.arange(int(2 * reach_y.max()) + 2)[None, :, None]
+    columns = np.floor(x - (rows - y) * cosine / sine - reach_x) + np.arange(int(2 * reach_x.max()) + 2)[None, None, :]
+    along = np.abs((columns - x) * cosine - (rows - y) * sine)
+    across = (columns - x) * sine + (rows - y) * cosine
+    value = peak * np.exp(-0.5 * (across / deviation) ** 2) * _soft_end(along, length)
+    inside = (value > 0.05) & (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    pixel = (rows * width + columns)[inside].astype(np.intp)
+    return np.bincount(pixel, weights=value[inside], minlength=width * height).reshape(height, width).astype(np.float32)
+
+
+def _soft_end(along: npt.NDArray[np.float64], length: npt.NDArray[np.float64] | float) -> npt.NDArray[np.float64]:
+    """1 in the streak's middle, one half at half its length, 0 at three quarters: as blurred along the direction."""
+    beyond = np.clip((along / length - 0.25) * 2.0, 0.0, 1.0)
+    return np.asarray(0.5 + 0.5 * np.cos(math.pi * beyond), np.float64)
+
+
+def _smear(
+    rain: RainSpecification,
+    orientation: float,
+    brightness: float,
+    optical_depth: float,
+    size: tuple[int, int],
+    generator: np.random.Generator,
+) -> npt.NDArray[np.float32]:
+    """Light of sparse noise smeared along the direction, HW: clumped, uneven streaks as of rain far away."""
+    deviation = _deviation(rain.width_px, rain.defocus_px)
+    peak = brightness * _deviation(rain.width_px, 0.0) / deviation
+    margin = math.ceil(0.75 * rain.length_px)
+    shape = (size[1] + 2 * margin, size[0] + 2 * margin)
+    points = np.zeros(shape, np.float32)
+    count = generator.poisson(optical_depth * points.size / (rain.length_px * _visible_width(peak, deviation)))
+    clump = generator.integers(1, 4, count)  # neighbouring drops run into one uneven streak
+    rows = np.repeat(generator.uniform(0, shape[0], count), clump) + generator.normal(0.0, 0.4 * rain.length_px, int(clump.sum()))
+    columns = np.repeat(generator.uniform(0, shape[1], count), clump) + generator.normal(0.0, rain.width_px, int(clump.sum()))
+    weight = np.repeat(peak * generator.uniform(1 / 3, 5 / 3, count) / clump**0.5, clump)
+    inside = (rows >= 0) & (rows < shape[0]) & (columns >= 0) & (columns < shape[1])
+    np.add.at(points, (rows[inside].astype(np.intp), columns[inside].astype(np.intp)), weight[inside])
+    smeared = cv2.filter2D(points, -1, _streak_kernel(orientation, rain.length_px, deviation)[::-1, ::-1], borderType=cv2.BORDER_CONSTANT)
+    return np.maximum(smeared[margin:-margin, margin:-margin], 0.0)
+
+
+def _streak_kernel(orientation_deg: float, length: float, deviation: float) -> npt.NDArray[np.float32]:
+    """One streak of peak 1 in the middle of an odd square."""
+    half = math.ceil(0.75 * length + 3 * deviation)
+    middle = np.array([float(half)])
+    one = _Streaks(middle, middle, np.radians([orientation_deg]), np.array([length]), np.array([deviation]), np.array([1.0]))
+    return _draw(one, 2 * half + 1, 2 * half + 1)
