@@ -45,11 +45,8 @@ def show(table: str, workspace: Workspace, names: str | None, limit: int, where:
             raise click.BadParameter(f"{table} has no column {name!r}; it has: {', '.join(known)}")
     if any(len(condition) != 2 for condition in conditions):
         raise click.BadParameter("write --where COLUMN=VALUE")
-    rows = [
-        row
-        for row in read_rows(row_class, workspace.table(row_class))
-        if all(_text(getattr(row, name)) == value for name, value in conditions)
-    ]
+    stored: list[Any] = read_rows(row_class, workspace.table(row_class))
+    rows = [row for row in stored if all(_text(getattr(row, name)) == value for name, value in conditions)]
     for row in rows[: limit or None]:
         values = {name: getattr(row, name) for name in chosen}
         if as_json:

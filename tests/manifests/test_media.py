@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from manifests.media import MediaError, frames, probe, read_picture, still_paths, write_png
+from tests.manifests.clips import HEIGHT, WIDTH, encode, number_of, numbered_picture, tag_rotation
+
+STEADY = [number / 25 for number in range(40)]
+UNEVEN = [0.0, 0.04, 0.05, 0.2, 0.21, 0.5, 0.54, 0.58, 0.9, 1.3] + [1.3 + 0.037 * number for number in range(1, 25)]
+
+
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return encode(tmp_path_factory.mktemp("media") / "steady.mp4", STEADY)
+
+
+@pytest.fixture(scope="module")
+def uneven(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return encode(tmp_path_factory.mktemp("media") / "uneven.mp4", UNEVEN)
+
+
+def test_probe_of_a_steady_clip(steady: Path) -> None:
+    found = probe(steady)
+    assert (found.media, found.codec, found.width, found.height, found.frames) == ("video", "h264", WIDTH, HEIGHT, 40)
+    assert found.pts_s == pytest.approx(STEADY, abs=1e-3)
+    assert found.duration_s == pytest.approx(1.6, abs=1e-3)
+    assert found.mean_fps == pytest.approx(25, abs=0.1)
+    assert not found.variable_frame_rate
+
+
+def test_times_of_a_variable_frame_rate_are_the_frames_own(uneven: Path) -> None:
+    found = probe(uneven)
+    assert found.variable_frame_rate
+    assert found.pts_s == pytest.approx(UNEVEN, abs=1.1e-3)
+    assert [frame.pts_s for frame in frames(uneven)] == pytest.approx(UNEVEN, abs=1.1e-3)
+
+
+def test_frames_come_in_order_with_their_content(steady: Path) -> None:
+    found = list(frames(steady))
+    assert [frame.index for frame in found] == list(range(40))
+    assert [number_of(frame.picture) for frame in found] == list(range(40))
+
+
+@pytest.mark.parametrize(("first", "end"), [(0, 5), (7, 8), (13, 40), (39, 40), (12, 24)])
+@pytest.mark.parametrize("clip", ["steady", "uneven"])
+@pytest.mark.parametrize("entered", [False, True])
+def test_a_span_is_the_same_entered_by_time_or_from_the_start(
+    clip: str, first: int, end: int, entered: bool, request: pytest.FixtureRequest
+) -> None:
+    path: Path = request.getfixturevalue(clip)
+    times = probe(path).pts_s
+    end = min(end, len(times))
+    if first >= end:
+        first = end - 1
+    found = list(frames(path, first, end, start_s=times[first] if entered else None))
+    assert [frame.index for frame in found] == list(range(first, end))
+    assert [number_of(frame.picture) for frame in found] == list(range(first, end))
+    assert [frame.pts_s for frame in found] == pytest.approx(times[first:end], abs=1e-6)
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_rotation_tag_is_obeyed_as_another_reader_does(steady: Path, degrees: int) -> None:
+    turned = tag_rotation(steady, degrees)
+    found = probe(turned)
+    assert (found.width, found.height) == ((WIDTH, HEIGHT) if degrees == 180 else (HEIGHT, WIDTH))
+    picture = next(frames(turned)).picture
+    assert picture.shape == (found.height, found.width, 3)
+    reader = cv2.VideoCapture(str(turned))
+    _, expected = reader.read()
+    reader.release()
+    assert np.abs(picture.astype(int) - expected[..., ::-1]).mean() < 3
+    small = next(frames(turned, width=32)).picture
+    assert small.shape[1] == 32
+    assert np.abs(small.astype(float) - cv2.resize(expected, small.shape[1::-1], interpolation=cv2.INTER_AREA)[..., ::-1]).mean() < 4
+
+
+def test_small_and_grey(steady: Path) -> None:
+    full = next(frames(steady, 3, 4)).picture
+    grey = next(frames(steady, 3, 4, width=48, grey=True)).picture
+    assert grey.shape == (32, 48)
+    expected = cv2.resize(cv2.cvtColor(full, cv2.COLOR_RGB2GRAY), (48, 32), interpolation=cv2.INTER_AREA)
+    assert np.abs(grey.astype(float) - expected).mean() < 2
+    assert next(frames(steady, width=1000)).picture.shape == full.shape
+
+
+def test_a_span_beyond_the_end_is_an_error(steady: Path) -> None:
+    with pytest.raises(MediaError, match="ends after 40 frames, and frame 49 is asked for"):
+        list(frames(steady, 30, 50))
+
+
+@pytest.mark.parametrize("name", ["empty.mp4", "words.mp4"])
+def test_what_is_no_video_is_named(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"" if name == "empty.mp4" else b"not a video at all, " * 100)
+    with pytest.raises(MediaError, match=f"{name}: cannot be opened as video"):
+        probe(path)
+    with pytest.raises(MediaError, match="no such file"):
+        probe(tmp_path / "gone.mp4")
+
+
+def test_a_clip_cut_off_in_the_middle_is_an_error(tmp_path: Path) -> None:
+    whole = encode(tmp_path / "whole.mkv", [number / 10 for number in range(60)], codec="mpeg4")
+    broken = tmp_path / "broken.mp4"
+    faststart = tmp_path / "faststart.mp4"
+    with av.open(str(whole)) as source, av.open(str(faststart), "w", options={"movflags": "faststart"}) as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    broken.write_bytes(faststart.read_bytes()[: int(faststart.stat().st_size * 0.6)])
+    assert probe(faststart).frames == 60
+    with pytest.raises(MediaError, match=r"broken\.mp4: (breaks off|decoding fails)"):
+        probe(broken)
+
+
+def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "sound.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=16000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), dtype=np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with pytest.raises(MediaError, match="holds no video stream"):
+        probe(path)
+
+
+def test_a_folder_of_pictures_is_a_series_of_stills_in_order_of_number(tmp_path: Path) -> None:
+    for number in (1, 2, 10, 9):
+        write_png(tmp_path / f"frame{number}.png", numbered_picture(number))
+    (tmp_path / "notes.txt").write_text("not a picture")
+    assert [path.name for path in still_paths(tmp_path)] == ["frame1.png", "frame2.png", "frame9.png", "frame10.png"]
+    found = probe(tmp_path)
+    assert (found.media, found.frames, found.width, found.height) == ("stills", 4, WIDTH, HEIGHT)
+    assert [number_of(frame.picture) for frame in frames(tmp_path)] == [1, 2, 9, 10]
+    assert [frame.index for frame in frames(tmp_path, 1, 3, grey=True, width=48)] == [1, 2]
+    with pytest.raises(MediaError, match="holds 4 pictures, and number 5 is asked for"):
+        list(frames(tmp_path, 0, 5))
+    write_png(tmp_path / "frame11.png", numbered_picture(3, width=80))
+    with pytest.raises(MediaError, match=r"frame11.png: 80x64 px, unlike the pictures before it"):
+        probe(tmp_path)
+
+
+def test_empty_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="holds no pictures"):
+        probe(tmp_path)
+
+
+def test_png_round_trip_and_hash(tmp_path: Path) -> None:
+    picture = np.random.default_rng(1).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    path = tmp_path / "deep" / "picture.png"
+    told = write_png(path, picture)
+    assert told == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert np.array_equal(read_picture(path), picture)
+    other_reader = cv2.imread(str(path))
+    assert other_reader is not None
+    assert np.array_equal(other_reader[..., ::-1], picture)
+    assert write_png(tmp_path / "again.png", picture) == told
+
+
+def test_picture_is_upright_by_its_tag_and_damage_is_named(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn a quarter clockwise to be upright
+    Image.fromarray(numbered_picture(5)).save(tmp_path / "turned.jpg", exif=exif)
+    assert read_picture(tmp_path / "turned.jpg").shape == (WIDTH, HEIGHT, 3)
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG and nothing")
+    with pytest.raises(MediaError, match=r"bad\.png: cannot be read as a picture"):
+        read_picture(tmp_path / "bad.png")
+    with pytest.raises(MediaError, match="no such picture"):
+        read_picture(tmp_path / "gone.png")
