@@ -129,6 +129,9 @@ class Rain:
     diverse: Annotated[bool | None, "whether enough frames differ in their rain to make a scene"] = None
     reason: Annotated[str | None, "why no scene may come of it; null when kept"] = None
     error: Annotated[str | None, "why it could not be measured; such a row has no verdict"] = None
+    frame_pts_s: Annotated[tuple[float, ...], "presentation times since the footage's first frame, s"] = ()
+    frame_light: Annotated[tuple[float, ...], "mean grey level of the temporal median around the frame: the light without the rain"] = ()
+    frame_raining: Annotated[tuple[bool, ...], "decided: whether the frame shows rain that a scene can use"] = ()
     frame_orientation_deg: Annotated[tuple[float | None, ...], "streak orientation; null where there is no rain"] = ()
     frame_coherence: Annotated[tuple[float, ...], "structure-tensor coherence of the rain residual, 0-1"] = ()
     frame_concentration: Annotated[tuple[float, ...], "length-weighted concentration of blob orientations, 0-1"] = ()
@@ -140,14 +143,15 @@ class Rain:
     coherence: Annotated[float | None, "median over frames"] = None
     concentration: Annotated[float | None, "median over frames, of the residual that spoke"] = None
     elongation: Annotated[float | None, "median length to width of blobs, of the residual that spoke"] = None
-    bright_to_dark: Annotated[float | None, "brightened to darkened impulses: rain brightens"] = None
-    cells: Annotated[float | None, "share of an 8x8 grid of cells that rain touches"] = None
+    bright_to_dark: Annotated[float | None, "energy of brightening to energy of darkening, median over frames: rain brightens"] = None
+    cells: Annotated[float | None, "share of an 8x8 grid of cells that streaks along the orientation keep touching"] = None
     cover: Annotated[float | None, "median over frames"] = None
+    median_cover: Annotated[float | None, "share of pixels brighter than the temporal median, median over frames: it fails near 0.5"] = None
     length_px: Annotated[float | None, "median over frames, px"] = None
     width_px: Annotated[float | None, "median over frames, px"] = None
     amplitude: Annotated[float | None, "median over frames, grey levels"] = None
     residual: Annotated[Literal["median", "impulse"] | None, "which residual spoke for rain"] = None
-    difference: Annotated[float | None, "mean absolute difference of two frames' rain, grey levels: 0 for a frozen picture"] = None
+    difference: Annotated[float | None, "share of their rain that two frames do not have in common, median: 0 for a frozen picture"] = None
     measured_from: Annotated[str, "hash of content, span, measuring settings and stage version: the resume key"] = ""
 
 
