@@ -1,0 +1,203 @@
+"""The losses against a slow, literal float64 version of eq. 2-8."""
+
+import dataclasses
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from train.directional import DirectionalGradientNetwork, gradient_orientation
+from train.losses import gamma_at, losses
+from train.presets import DEFAULT, PAPER, LossSettings
+
+Array = npt.NDArray[np.float64]
+SETTINGS = LossSettings(background_weight=0.7, structure_weight=0.3, directional_weight=0.2, reconstruction_weight=0.5)
+SHAPE = (2, 1, 9, 11)
+
+
+def literal_direction(streaks: Array, mask: npt.NDArray[np.bool_], network: DirectionalGradientNetwork) -> float:
+    """Eq. 4-6 pixel by pixel: the mean over directed pixels of Σ_k α_k |θ - c_k|."""
+    weight = network.assignment.weight.detach().double().numpy()
+    bias = network.assignment.bias.detach().double().numpy()  # type: ignore[union-attr]
+    centres = network.centres.detach().double().numpy()
+    total, count = 0.0, 0
+    for streak, seen in zip(streaks[:, 0], mask[:, 0], strict=True):
+        height, width = streak.shape[0] - 1, streak.shape[1] - 1
+        theta, directed = np.zeros((height, width)), np.zeros((height, width), dtype=bool)
+        for y in range(height):
+            for x in range(width):
+                across, down = streak[y, x + 1] - streak[y, x], streak[y + 1, x] - streak[y, x]
+                if math.hypot(across, down) >= network.flat_gradient and seen[y, x] and seen[y, x + 1] and seen[y + 1, x]:
+                    theta[y, x] = math.atan(down / across) if across else math.copysign(math.pi / 2, down)
+                    directed[y, x] = True
+        padded = np.pad(theta, 1)
+        for y in range(height):
+            for x in range(width):
+                if directed[y, x]:
+                    scores = [float((weight[k, 0] * padded[y : y + 3, x : x + 3]).sum() + bias[k]) for k in range(4)]
+                    powers = [math.exp(score) for score in scores]
+                    total += sum(power / sum(powers) * abs(theta[y, x] - centre) for power, centre in zip(powers, centres, strict=True))
+                    count += 1
+    return total / max(count, 1)
+
+
+def literal_losses(
+    pictures: list[Array], streaks: list[Array], mask: npt.NDArray[np.bool_], network: DirectionalGradientNetwork, gamma: float
+) -> dict[str, float]:
+    """Eq. 2, 3, 7 by loops over pixels; eq. 8 from them."""
+    counted = [index for index in np.ndindex(*pictures[0].shape) if mask[index[0], 0, index[2], index[3]]]
+    background = [np.maximum(picture - streak, 0) for picture, streak in zip(pictures, streaks, strict=True)]
+    terms: dict[str, float] = {"background": 0.0, "structure": 0.0, "reconstruction": 0.0}
+    for index in counted:
+        terms["background"] += float(abs(background[0][index] - background[1][index])) / len(counted)
+        for m, n in ((0, 1), (1, 0)):
+            terms["structure"] += gamma * float(abs(pictures[m][index] - background[n][index])) / len(counted) / 2
+            remainder = abs(pictures[m][index] - (background[m][index] + streaks[m][index]))
+            terms["reconstruction"] += float(remainder) / len(counted) / 2
+    terms["directional"] = sum(literal_direction(streak, mask, network) for streak in streaks) / 2
+    terms["total"] = (
+        SETTINGS.background_weight * terms["background"]
+        + SETTINGS.structure_weight * terms["structure"]
+        + SETTINGS.directional_weight * terms["directional"]
+        + SETTINGS.reconstruction_weight * terms["reconstruction"]
+    )
+    return terms
+
+
+def example(seed: int) -> tuple[list[Array], list[Array], npt.NDArray[np.bool_]]:
+    """Streaks with flat stretches, vertical and horizontal edges, and pixels brighter than the picture (where the clipping acts)."""
+    random = np.random.default_rng(seed)
+    pictures = [random.random(SHAPE) for _ in range(2)]
+    streaks = [random.choice([0.0, 0.0, 0.4, 0.9, -0.1], size=SHAPE) for _ in range(2)]
+    return pictures, streaks, random.random((SHAPE[0], 1, *SHAPE[2:])) < 0.7
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_terms_equal_the_literal_version(seed: int) -> None:
+    torch.manual_seed(seed)
+    network = DirectionalGradientNetwork(SETTINGS.flat_gradient).double()
+    pictures, streaks, mask = example(seed)
+    expected = literal_losses(pictures, streaks, mask, network, gamma=0.05)
+    tensors = [tuple(torch.from_numpy(array) for array in arrays) for arrays in (pictures, streaks)]
+    found = losses(tensors[0], tensors[1], torch.from_numpy(mask), network, SETTINGS, 0.05)  # type: ignore[arg-type]
+    for name, value in expected.items():
+        assert getattr(found, name).item() == pytest.approx(value, rel=1e-9), name
+
+
+def test_no_mask_is_a_mask_that_is_true_everywhere() -> None:
+    network = DirectionalGradientNetwork(1e-3).double()
+    pictures, streaks, mask = example(3)
+    pair, streak = ((torch.from_numpy(a), torch.from_numpy(b)) for a, b in (pictures, streaks))
+    everywhere = torch.ones(mask.shape, dtype=torch.bool)
+    unmasked, masked = losses(pair, streak, None, network, SETTINGS, 1.0), losses(pair, streak, everywhere, network, SETTINGS, 1.0)
+    assert unmasked.total.item() == pytest.approx(masked.total.item(), rel=1e-12)
+
+
+def test_nothing_behind_the_mask_counts() -> None:
+    network = DirectionalGradientNetwork(1e-3)
+    pictures = [torch.rand(SHAPE) for _ in range(2)]
+    streaks = [(torch.rand(SHAPE) * 0.3).requires_grad_() for _ in range(2)]
+    mask = torch.ones(SHAPE, dtype=torch.bool)
+    mask[:, :, 3:, 4:] = False
+    before = losses((pictures[0], pictures[1]), (streaks[0], streaks[1]), mask, network, SETTINGS, 1.0).total
+    before.backward()  # type: ignore[no-untyped-call]
+    for streak in streaks:
+        assert streak.grad is not None
+        assert not streak.grad[:, :, 3:, 4:].any()
+    for picture in pictures:
+        picture[:, :, 3:, 4:] = torch.rand(6, 7)
+    assert losses((pictures[0], pictures[1]), (streaks[0], streaks[1]), mask, network, SETTINGS, 1.0).total == before
+
+
+def test_an_empty_mask_gives_zero_and_finite_gradients() -> None:
+    streaks = torch.rand(SHAPE, requires_grad=True)
+    nothing = torch.zeros(SHAPE, dtype=torch.bool)
+    total = losses(
+        (torch.rand(SHAPE), torch.rand(SHAPE)), (streaks, streaks), nothing, DirectionalGradientNetwork(1e-3), SETTINGS, 1.0
+    ).total
+    total.backward()  # type: ignore[no-untyped-call]
+    assert total.item() == 0
+    assert streaks.grad is not None
+    assert not streaks.grad.any()
+
+
+def test_the_same_frame_twice_would_make_the_identity_perfect_and_another_does_not() -> None:
+    """Why m != n: with S = 0, |I_m - B_m| is 0 whatever rain is in I_m; |I_m - B_n| is not."""
+    network = DirectionalGradientNetwork(1e-3)
+    first, second, none = torch.rand(SHAPE), torch.rand(SHAPE), torch.zeros(SHAPE)
+    assert losses((first, first), (none, none), None, network, SETTINGS, 1.0).structure.item() == 0
+    assert losses((first, second), (none, none), None, network, SETTINGS, 1.0).structure.item() > 0.1
+
+
+def test_a_pair_may_be_turned_round() -> None:
+    network = DirectionalGradientNetwork(1e-3)
+    pictures, streaks, _ = example(5)
+    pair, streak = ([torch.from_numpy(array).float() for array in arrays] for arrays in (pictures, streaks))
+    forth = losses((pair[0], pair[1]), (streak[0], streak[1]), None, network, SETTINGS, 1.0).total
+    back = losses((pair[1], pair[0]), (streak[1], streak[0]), None, network, SETTINGS, 1.0).total
+    assert forth.item() == pytest.approx(back.item(), rel=1e-6)
+
+
+# --- directions ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_directional_network_has_44_parameters() -> None:
+    network = DirectionalGradientNetwork(1e-3)
+    assert sum(parameter.numel() for parameter in network.parameters()) == 44
+    assert network.centres.tolist() == pytest.approx([-3 * math.pi / 8, -math.pi / 8, math.pi / 8, 3 * math.pi / 8])
+
+
+@pytest.mark.parametrize("degrees", [-80, -45, -10, 0, 30, 75, 89])
+def test_orientation_of_a_ramp(degrees: float) -> None:
+    angle = math.radians(degrees)
+    y, x = torch.meshgrid(torch.arange(8.0), torch.arange(8.0), indexing="ij")
+    for sign in (1, -1):  # a gradient and its opposite have one orientation
+        theta, directed = gradient_orientation(sign * 0.1 * (math.cos(angle) * x + math.sin(angle) * y)[None, None], 1e-3)
+        assert bool(directed.all())
+        assert (theta - angle).abs().max().item() < 1e-4
+
+
+def test_theta_has_finite_gradients_where_the_streaks_are_flat() -> None:
+    streaks = torch.zeros(1, 1, 8, 8)
+    streaks[..., 4:, :] = 0.5  # one horizontal edge: its gradient is vertical, and zero everywhere else
+    streaks.requires_grad_()
+    DirectionalGradientNetwork(1e-3)(streaks).backward()
+    assert streaks.grad is not None
+    assert bool(torch.isfinite(streaks.grad).all())
+    assert not streaks.grad[..., :2, :].any()
+
+
+def test_flat_streaks_have_no_direction_loss() -> None:
+    assert DirectionalGradientNetwork(1e-3)(torch.full((2, 1, 8, 8), 0.3)).item() == 0
+
+
+def test_gradients_equal_finite_differences() -> None:
+    torch.manual_seed(0)
+    network = DirectionalGradientNetwork(1e-3).double()
+    streaks = torch.rand(1, 2, 5, 6, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda given: network(given), (streaks,))
+
+
+# --- γ ------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_gamma_falls_linearly_over_the_first_30_percent() -> None:
+    course = [gamma_at(step / 1000, PAPER.losses) for step in range(1000)]
+    for step, gamma in enumerate(course):
+        assert gamma == pytest.approx(0.1 - (0.1 - 0.0001) * min(step, 300) / 300)
+    assert course[300] == course[999] == pytest.approx(0.0001)
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_gamma_never_rises(earlier: float, later: float) -> None:
+    earlier, later = sorted((earlier, later))
+    assert gamma_at(earlier, PAPER.losses) >= gamma_at(later, PAPER.losses)
+    assert gamma_at(later, DEFAULT.losses) == 1
+
+
+def test_gamma_may_have_no_fall() -> None:
+    assert gamma_at(0, dataclasses.replace(PAPER.losses, gamma_fall=0.0)) == pytest.approx(0.0001)
