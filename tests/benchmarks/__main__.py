@@ -1,0 +1,35 @@
+"""`python -m tests.benchmarks [NAME…]`: run the benchmarks and print one table; exits 1 when a figure misses its bound."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+
+from tests.benchmarks import decode_cost, help_time
+from tests.benchmarks.figure import Figure
+
+BENCHMARKS = {"help": help_time.run, "decode": decode_cost.run}
+
+
+def main(names: list[str]) -> int:
+    """Run the named benchmarks, or all."""
+    unknown = set(names) - set(BENCHMARKS)
+    if unknown:
+        print(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
+    figures: list[Figure] = []
+    for name in names or BENCHMARKS:
+        print(f"{name} …", file=sys.stderr)
+        figures += BENCHMARKS[name]()
+    print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}\n")
+    print("| measure | measured | bound | |\n|---|---|---|---|")
+    for figure in figures:
+        print(
+            f"| {figure.measure} | {figure.value:.2f} {figure.unit} | at most {figure.bound:g} | {'holds' if figure.holds else 'MISSED'} |"
+        )
+    return 0 if all(figure.holds for figure in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
