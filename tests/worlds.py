@@ -6,6 +6,7 @@ Static textured backgrounds, synthetic streaks that differ from frame to frame, 
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,6 +69,12 @@ def make_world(root: Path, *, scenes: int = 3, frames: int = 5, width: int = 48,
     world.footage.append(_failed_footage())
     write_world(world)
     return world
+
+
+def copy_world(world: World, root: Path) -> World:
+    """The same world in another folder, to be changed there."""
+    shutil.copytree(world.workspace.root, root)
+    return World(Workspace(root), [*world.footage], [*world.segments], [*world.rain], [*world.scenes], [*world.truth])
 
 
 def write_world(world: World) -> None:
