@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from acquire.simulator.specification import ClipSpecification
+from acquire.simulator.specification import ClipSpecification, shown_frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,12 @@ class Pose:
 
 
 def poses(specification: ClipSpecification) -> list[Pose]:
-    """The clip's poses, one a frame; the first is the identity."""
+    """The clip's poses, one a frame; the first is the identity. A frozen stretch keeps its first frame's."""
+    path = _path(specification)
+    return [path[index] for index in shown_frames(specification)]
+
+
+def _path(specification: ClipSpecification) -> list[Pose]:
     move, count = specification.camera, specification.frames
     progress = np.linspace(0.0, 1.0, count) if count > 1 else np.zeros(1)
     right, down = math.cos(math.radians(move.direction_deg)), -math.sin(math.radians(move.direction_deg))

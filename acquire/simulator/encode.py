@@ -54,7 +54,8 @@ def _codec_options(specification: ClipSpecification) -> dict[str, str]:
     loss = 1.0 - specification.quality / 100.0
     exact = {"flags": "+bitexact"}
     if specification.codec == "libx264":
-        return exact | {"crf": f"{51 * loss:.1f}", "preset": "veryfast", "x264-params": "threads=1"}
+        # x264's macroblock tree with B-frames reads memory that was never set (wide vector code), so that bytes differ from run to run.
+        return exact | {"crf": f"{51 * loss:.1f}", "preset": "veryfast", "x264-params": "threads=1:mbtree=0"}
     if specification.codec == "libx265":
         return exact | {"crf": f"{51 * loss:.1f}", "preset": "veryfast", "x265-params": "pools=none:frame-threads=1:log-level=error"}
     if specification.codec == "libvpx-vp9":

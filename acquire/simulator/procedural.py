@@ -43,13 +43,13 @@ def street(number: int, width: int, height: int) -> Picture:
 def thicket(number: int, width: int, height: int) -> Picture:
     """Leaves, trunks and gaps of light: dark, cluttered, no sky."""
     generator = np.random.default_rng([number, 2])
-    green = generator.uniform([30, 55, 20], [80, 110, 50]).astype(np.float32)
+    green = _colour(generator, (30, 55, 20), (80, 110, 50))
     picture = np.maximum(green * (1.0 + 0.5 * clutter(generator, width, height)[..., None]), 4.0)
     for _ in range(int(generator.integers(4, 9))):
         x, thick = generator.uniform(0, width), width * generator.uniform(0.01, 0.045)
         lean = generator.normal(0, 0.06) * height
         corners = np.array([[x - thick, height], [x + thick, height], [x + thick * 0.6 + lean, 0], [x - thick * 0.6 + lean, 0]])
-        bark = generator.uniform([30, 24, 18], [120, 104, 90]).astype(np.float32)
+        bark = _colour(generator, (30, 24, 18), (120, 104, 90))
         _paint(picture, generator, corners, bark, 0.25)
     _leaves(picture, generator, (0, 0, width, height), int(width * height / 90), green * 1.6)
     return _finish(picture, generator)
@@ -58,8 +58,14 @@ def thicket(number: int, width: int, height: int) -> Picture:
 PROCEDURAL: dict[str, Callable[[int, int, int], Picture]] = {"street": street, "thicket": thicket}
 
 
+def _colour(generator: np.random.Generator, dark: tuple[int, int, int], light: tuple[int, int, int]) -> Colour:
+    """A colour between two, with a slight cast of its own."""
+    share, cast = generator.uniform(), generator.normal(0.0, 0.04, 3)
+    return np.asarray((np.array(dark) + share * (np.array(light) - np.array(dark))) * (1.0 + cast), np.float32)
+
+
 def _sky(generator: np.random.Generator, width: int, height: int) -> npt.NDArray[np.float32]:
-    overcast = generator.uniform([150, 155, 165], [215, 220, 228]).astype(np.float32)
+    overcast = _colour(generator, (150, 155, 165), (215, 220, 228))
     fall = np.linspace(0.85, 1.1, height, dtype=np.float32)[:, None, None]
     clouds = cv2.resize(clutter(generator, width, height, 1.6), (width, height))
     return np.asarray(overcast * fall * (1.0 + 0.07 * clouds[..., None]), np.float32)
@@ -68,7 +74,7 @@ def _sky(generator: np.random.Generator, width: int, height: int) -> npt.NDArray
 def _ground(picture: npt.NDArray[np.float32], generator: np.random.Generator, horizon: int) -> None:
     """Asphalt whose texture grows coarser towards the viewer, with a kerb line."""
     height, width = picture.shape[:2]
-    grey = generator.uniform([70, 70, 72], [125, 122, 118]).astype(np.float32)
+    grey = _colour(generator, (70, 70, 72), (125, 122, 118))
     depth = np.linspace(0.0, 1.0, height - horizon, dtype=np.float32)[:, None]
     texture = clutter(generator, width, height - horizon, 0.7)
     picture[horizon:] = grey * (0.8 + 0.3 * depth + (0.08 + 0.12 * depth) * texture)[..., None]
@@ -79,9 +85,9 @@ def _ground(picture: npt.NDArray[np.float32], generator: np.random.Generator, ho
 
 def _house(picture: npt.NDArray[np.float32], generator: np.random.Generator, foot: tuple[int, int], width: int, height: int) -> None:
     left, bottom = foot
-    wall = generator.uniform([80, 60, 50], [205, 190, 170]).astype(np.float32)
+    wall = _colour(generator, (80, 60, 50), (205, 190, 170))
     _paint(picture, generator, _rectangle(left, bottom - height, width, height), wall, 0.12)
-    roof = generator.uniform([60, 35, 30], [120, 85, 75]).astype(np.float32)
+    roof = _colour(generator, (60, 35, 30), (120, 85, 75))
     eaves, ridge = bottom - height, bottom - height - int(0.3 * width)
     _paint(
         picture,
@@ -103,9 +109,9 @@ def _house(picture: npt.NDArray[np.float32], generator: np.random.Generator, foo
 def _tree(picture: npt.NDArray[np.float32], generator: np.random.Generator, x: int, foot: int, height: int) -> None:
     tall = height * generator.uniform(0.3, 0.6)
     thick = max(2.0, 0.05 * tall)
-    bark = generator.uniform([35, 28, 20], [80, 66, 52]).astype(np.float32)
+    bark = _colour(generator, (35, 28, 20), (80, 66, 52))
     _paint(picture, generator, _rectangle(x - thick / 2, foot - tall, thick, tall), bark, 0.25)
-    green = generator.uniform([40, 70, 25], [90, 125, 60]).astype(np.float32)
+    green = _colour(generator, (40, 70, 25), (90, 125, 60))
     box = int(x - 0.35 * tall), int(foot - 1.1 * tall), int(x + 0.35 * tall), int(foot - 0.35 * tall)
     _leaves(picture, generator, box, int(tall * tall * 0.05), green)
 

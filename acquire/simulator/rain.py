@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from acquire.simulator.specification import RainSpecification
+from acquire.simulator.streaks import Streaks, draw_streaks
 
 VISIBLE = 5.0  # grey levels: a pixel counts as rainy when it is brightened by more
 BRIGHT_GROUND = 0.55  # share of a streak's light that is lost over white ground
@@ -33,18 +34,6 @@ class FrameRain:
     widths_px: npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class _Streaks:
-    """N straight streaks: Gaussian across, soft ends along. All arrays have N values; pixel centres lie at whole numbers."""
-
-    x: npt.NDArray[np.float64]
-    y: npt.NDArray[np.float64]
-    angle: npt.NDArray[np.float64]
-    length: npt.NDArray[np.float64]
-    deviation: npt.NDArray[np.float64]
-    peak: npt.NDArray[np.float64]
-
-
 def frame_rain(rain: RainSpecification, width: int, height: int, generator: np.random.Generator) -> FrameRain:
     """The rain of one frame; another state of the generator gives an entirely different one."""
     orientation = (rain.orientation_deg + generator.normal(0.0, rain.frame_jitter_deg)) % 180.0
@@ -57,7 +46,7 @@ def frame_rain(rain: RainSpecification, width: int, height: int, generator: np.r
         streaks = _scatter(
             rain, orientation, length, across, bright * brightness, optical_depth * (1 - rain.smeared) * share, (width, height), generator
         )
-        light += _draw(streaks, width, height)
+        light += draw_streaks(streaks, width, height)
         lengths.append(streaks.length)
         widths.append(streaks.deviation * WIDTH_PER_DEVIATION)
     if rain.smeared > 0:
@@ -104,14 +93,14 @@ def _scatter(
     optical_depth: float,
     size: tuple[int, int],
     generator: np.random.Generator,
-) -> _Streaks:
+) -> Streaks:
     """Drops of one layer at random places, as many as cover the wanted share of the picture."""
     deviation = _deviation(width, rain.defocus_px)
     dimmed = brightness * _deviation(width, 0.0) / deviation  # blur spreads the same light
     margin = length
     area = (size[0] + 2 * margin) * (size[1] + 2 * margin)
     count = generator.poisson(optical_depth * area / (length * _visible_width(dimmed, deviation)))
-    return _Streaks(
+    return Streaks(
         x=generator.uniform(-margin, size[0] + margin, count),
         y=generator.uniform(-margin, size[1] + margin, count),
         angle=np.radians(orientation + generator.normal(0.0, rain.drop_jitter_deg, count)),
@@ -119,38 +108,6 @@ def _scatter(
         deviation=deviation * np.exp(generator.normal(0.0, 0.1, count)),
         peak=dimmed * generator.uniform(1 / 3, 5 / 3, count),
     )
-
-
-def _draw(streaks: _Streaks, width: int, height: int) -> npt.NDArray[np.float32]:
-    """Light of the streaks, HW. Each is evaluated on the few pixels of each row that it crosses, all streaks at once."""
-    if not len(streaks.x):
-        return np.zeros((height, width), np.float32)
-    if abs(math.cos(streaks.angle[0])) > abs(math.sin(streaks.angle[0])):
-        turned = _Streaks(streaks.y, streaks.x, -math.pi / 2 - streaks.angle, streaks.length, streaks.deviation, streaks.peak)
-        return np.ascontiguousarray(_draw_steep(turned, height, width).T)
-    return _draw_steep(streaks, width, height)
-
-
-def _draw_steep(streaks: _Streaks, width: int, height: int) -> npt.NDArray[np.float32]:
-    """`_draw` for streaks nearer to vertical than to horizontal."""
-    cosine, sine = np.cos(streaks.angle)[:, None, None], np.sin(streaks.angle)[:, None, None]
-    x, y, length, deviation, peak = (a[:, None, None] for a in (streaks.x, streaks.y, streaks.length, streaks.deviation, streaks.peak))
-    reach_y = 0.75 * length * np.abs(sine) + 3 * deviation
-    reach_x = 3 * deviation / np.abs(sine)
-    rows = np.floor(y - reach_y) + np.arange(int(2 * reach_y.max()) + 2)[None, :, None]
-    columns = np.floor(x - (rows - y) * cosine / sine - reach_x) + np.arange(int(2 * reach_x.max()) + 2)[None, None, :]
-    along = np.abs((columns - x) * cosine - (rows - y) * sine)
-    across = (columns - x) * sine + (rows - y) * cosine
-    value = peak * np.exp(-0.5 * (across / deviation) ** 2) * _soft_end(along, length)
-    inside = (value > 0.05) & (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    pixel = (rows * width + columns)[inside].astype(np.intp)
-    return np.bincount(pixel, weights=value[inside], minlength=width * height).reshape(height, width).astype(np.float32)
-
-
-def _soft_end(along: npt.NDArray[np.float64], length: npt.NDArray[np.float64] | float) -> npt.NDArray[np.float64]:
-    """1 in the streak's middle, one half at half its length, 0 at three quarters: as blurred along the direction."""
-    beyond = np.clip((along / length - 0.25) * 2.0, 0.0, 1.0)
-    return np.asarray(0.5 + 0.5 * np.cos(math.pi * beyond), np.float64)
 
 
 def _smear(
@@ -182,5 +139,5 @@ def _streak_kernel(orientation_deg: float, length: float, deviation: float) -> n
     """One streak of peak 1 in the middle of an odd square."""
     half = math.ceil(0.75 * length + 3 * deviation)
     middle = np.array([float(half)])
-    one = _Streaks(middle, middle, np.radians([orientation_deg]), np.array([length]), np.array([deviation]), np.array([1.0]))
-    return _draw(one, 2 * half + 1, 2 * half + 1)
+    one = Streaks(middle, middle, np.radians([orientation_deg]), np.array([length]), np.array([deviation]), np.array([1.0]))
+    return draw_streaks(one, 2 * half + 1, 2 * half + 1)

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from acquire.simulator.backgrounds import background
 from acquire.simulator.camera import canvas_size, look, poses
+from acquire.simulator.editing import edited
 from acquire.simulator.encode import encode, presentation_times
+from acquire.simulator.glass import Drop, add_snow, drops_on_glass, through_glass
+from acquire.simulator.light import gain, haze
 from acquire.simulator.rain import add_rain, frame_rain
-from acquire.simulator.specification import ClipSpecification
+from acquire.simulator.shots import Scene
+from acquire.simulator.specification import ClipSpecification, Event, shown_frames, span_end
+from acquire.simulator.stills import write_stills
 from acquire.simulator.truth import FrameTruth, clean_is_constant, gather, measure
 from manifests.files import file_sha256, write_atomically
-from manifests.media import write_png
+from manifests.media import still_paths, write_png
 from manifests.tables import Truth
+
+Picture = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +46,51 @@ class RenderedFrame:
 
 def render_frames(specification: ClipSpecification) -> Iterator[RenderedFrame]:
     """The clip's frames in order, before any codec. Raises InputError for an unknown background."""
-    size = specification.width, specification.height
     path = poses(specification)
-    canvas = background(specification.background, size, canvas_size(specification, path))
+    scene = Scene(specification, canvas_size(specification, path))
+    panes = [(event, drops_on_glass(specification, event)) for event in specification.events if event.kind == "glass"]
+    shown = shown_frames(specification)
+    frame: RenderedFrame | None = None
     for index, pts_s in enumerate(presentation_times(specification)):
-        clean = look(canvas, path[index], size)
-        generator = np.random.default_rng([specification.seed, index])
-        if specification.rain is not None:
-            rain = frame_rain(specification.rain, *size, generator)
-            rainy = np.rint(add_rain(clean.astype(np.float32), rain.light))
-            yield RenderedFrame(
-                index,
-                pts_s,
-                _with_noise(rainy, specification.noise, generator),
-                clean,
-                (rainy - clean).max(axis=2).astype(np.uint8),
-                rain.orientation_deg,
-                rain.lengths_px,
-                rain.widths_px,
-            )
+        if frame is not None and shown[index] < index:
+            frame = replace(frame, index=index, pts_s=pts_s)
         else:
-            none = np.zeros(0)
-            picture = _with_noise(clean.astype(np.float32), specification.noise, generator)
-            yield RenderedFrame(index, pts_s, picture, clean, np.zeros(clean.shape[:2], np.uint8), None, none, none)
+            seen = look(scene.at(index), path[index], (specification.width, specification.height))
+            frame = _render(specification, index, pts_s, seen, panes)
+        yield frame
+
+
+def _render(
+    specification: ClipSpecification, index: int, pts_s: float, seen: Picture, panes: Sequence[tuple[Event, list[Drop]]]
+) -> RenderedFrame:
+    """One frame of what the camera sees: haze and rain in the air, a pane before the lens, the sensor's noise, the editing."""
+    generator = np.random.default_rng([specification.seed, index])
+    bright = gain(specification, index)
+    clean = np.rint(np.minimum(haze(seen.astype(np.float32), specification, index) * np.float32(bright), 255.0))
+    fallen = None
+    rainy = clean
+    if specification.rain is not None:
+        fallen = frame_rain(specification.rain, specification.width, specification.height, generator)
+        rainy = np.rint(add_rain(clean, fallen.light * np.float32(bright)))
+    taken = rainy
+    for event in specification.events:
+        if event.kind == "snow" and event.first_frame <= index < span_end(event, specification.frames):
+            taken = add_snow(taken, specification, event, index)
+    for event, drops in panes:
+        if event.first_frame <= index < span_end(event, specification.frames):
+            taken = through_glass(taken, drops, index - event.first_frame)
+    clean_picture = edited(clean.astype(np.uint8), specification, index)
+    rainy_picture = edited(rainy.astype(np.uint8), specification, index)
+    return RenderedFrame(
+        index=index,
+        pts_s=pts_s,
+        picture=edited(_with_noise(taken, specification.noise, generator), specification, index),
+        clean=clean_picture,
+        rain=np.asarray((rainy_picture - clean_picture).max(axis=2), np.uint8),
+        orientation_deg=fallen.orientation_deg if fallen else None,
+        lengths_px=fallen.lengths_px if fallen else np.zeros(0),
+        widths_px=fallen.widths_px if fallen else np.zeros(0),
+    )
 
 
 def render_clip(specification: ClipSpecification, path: Path, clean_path: Path | None = None) -> Truth:
@@ -72,23 +101,33 @@ def render_clip(specification: ClipSpecification, path: Path, clean_path: Path |
     """
     path_of_camera = poses(specification)
     measured: list[FrameTruth] = []
-    clean: npt.NDArray[np.uint8] | None = None
+    clean: Picture | None = None
 
-    def pictures() -> Iterator[npt.NDArray[np.uint8]]:
+    def pictures() -> Iterator[Picture]:
         nonlocal clean
         for frame in render_frames(specification):
             measured.append(measure(frame))
             clean = frame.clean
             yield frame.picture
 
-    with write_atomically(path) as file:
-        encode(specification, pictures(), file)
+    if specification.codec == "jpeg":
+        write_stills(specification, pictures(), presentation_times(specification), path)
+    else:
+        with write_atomically(path) as file:
+            encode(specification, pictures(), file)
     stored_clean = clean_path if clean_path is not None and clean_is_constant(specification) else None
     if stored_clean is not None and clean is not None:
         write_png(stored_clean, clean)
     return gather(
-        specification, path_of_camera, measured, footage_id=file_sha256(path)[:16], clean=str(stored_clean) if stored_clean else None
+        specification, path_of_camera, measured, footage_id=content_sha256(path)[:16], clean=str(stored_clean) if stored_clean else None
     )
+
+
+def content_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes; of a folder of stills, over their names and SHA-256 in order."""
+    if path.is_file():
+        return file_sha256(path)
+    return hashlib.sha256("".join(f"{still.name} {file_sha256(still)}\n" for still in still_paths(path)).encode()).hexdigest()
 
 
 def _with_noise(picture: npt.NDArray[np.float32], deviation: float, generator: np.random.Generator) -> npt.NDArray[np.uint8]:

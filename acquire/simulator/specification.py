@@ -13,8 +13,9 @@ from manifests.errors import InputError
 
 CameraKind = Literal["static", "drift", "shake", "pan", "zoom", "roll", "bump"]
 EventKind = Literal["cut", "fade", "black", "flash", "exposure", "haze", "objects", "leaves", "frozen", "overlay", "bars", "glass", "snow"]
-# Events after which a clip has no single rain-free picture.
+# Events of which a clip's rain-free picture changes; those of the second line only where they do not last for the whole clip.
 CHANGES_PICTURE: frozenset[EventKind] = frozenset({"cut", "fade", "black", "flash", "exposure", "objects", "leaves", "glass", "snow"})
+CHANGES_PICTURE_IN_PART: frozenset[EventKind] = frozenset({"haze", "overlay", "bars"})
 Codec = Literal["libx264", "libx265", "mpeg4", "libvpx-vp9", "jpeg"]
 Container = Literal["mp4", "mkv", "webm", "avi"]
 
@@ -125,3 +126,13 @@ def describe(event: Event, frames: int) -> str:
     """`cut@30`, `frozen@10-40`: the event as the truth table writes it."""
     span = f"{event.first_frame}" if event.kind == "cut" else f"{event.first_frame}-{span_end(event, frames)}"
     return f"{event.kind}@{span}"
+
+
+def shown_frames(specification: ClipSpecification) -> list[int]:
+    """For each frame, the frame that is shown in its place: itself, or the first of the frozen stretch that it lies in."""
+    shown = list(range(specification.frames))
+    for event in specification.events:
+        if event.kind == "frozen":
+            end = span_end(event, specification.frames)
+            shown[event.first_frame : end] = [event.first_frame] * (end - event.first_frame)
+    return shown

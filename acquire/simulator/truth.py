@@ -12,7 +12,7 @@ import numpy as np
 
 from acquire.simulator.camera import Pose
 from acquire.simulator.rain import VISIBLE
-from acquire.simulator.specification import CHANGES_PICTURE, ClipSpecification, describe, span_end
+from acquire.simulator.specification import CHANGES_PICTURE, CHANGES_PICTURE_IN_PART, ClipSpecification, describe, span_end
 from manifests.tables import Truth
 
 if TYPE_CHECKING:
@@ -50,7 +50,14 @@ def measure(frame: RenderedFrame) -> FrameTruth:
 
 def clean_is_constant(specification: ClipSpecification) -> bool:
     """Whether one rain-free picture is true of every frame."""
-    return specification.camera.kind == "static" and not any(event.kind in CHANGES_PICTURE for event in specification.events)
+    return specification.camera.kind == "static" and not any(
+        event.kind in CHANGES_PICTURE
+        or (
+            event.kind in CHANGES_PICTURE_IN_PART
+            and (event.first_frame, span_end(event, specification.frames)) != (0, specification.frames)
+        )
+        for event in specification.events
+    )
 
 
 def static_spans(specification: ClipSpecification, path: Sequence[Pose]) -> list[tuple[int, int]]:
