@@ -1,0 +1,136 @@
+"""From a file that has arrived to a row of footage: the same steps for every source.
+
+Media lie in `footage/<footage_id>.<suffix>` (stills: in a folder of that name), named by their content alone, and get there by one rename
+from `footage/.incoming/`, decoded whole and hashed. So a file in `footage/` is never half of one, and two sources of the same bytes share
+one file and one row.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from acquire.failures import Failure, Refused
+from manifests.tables import Footage
+from manifests.workspace import Workspace
+
+if TYPE_CHECKING:
+    from manifests.media import Probe
+
+SMALLEST_SIDE_PX = 64  # less, and there is nothing to measure rain on or to train with
+
+Source = Literal["youtube", "tripod"]
+
+
+def footage_folder(workspace: Workspace) -> Path:
+    """Where media lie."""
+    return workspace.root / "footage"
+
+
+def incoming_folder(workspace: Workspace, source: Source, source_id: str) -> Path:
+    """Where one source's media arrive; the same in every run, so that a download goes on where it stopped."""
+    return footage_folder(workspace) / ".incoming" / _source_key(source, source_id)
+
+
+def read_footage(workspace: Workspace) -> list[Footage]:
+    """The footage table's rows; none where there is no table yet."""
+    from manifests.files import read_rows, table_exists
+
+    table = workspace.table(Footage)
+    return read_rows(Footage, table) if table_exists(table) else []
+
+
+def require_size(path: Path, probe: Probe) -> None:
+    """Raises Refused where the picture is too small to be of use."""
+    if min(probe.width, probe.height) < SMALLEST_SIDE_PX:
+        raise Refused("unsupported", f"{path.name}: {probe.width}x{probe.height} px, and a side must have at least {SMALLEST_SIDE_PX} px")
+
+
+def settle(arrived: Path, sha256: str, workspace: Workspace) -> Path:
+    """Move a file, or a folder of stills, to the place that its content names; gives that place."""
+    suffix = "" if arrived.is_dir() else arrived.suffix.lower()
+    place = footage_folder(workspace) / f"{footage_id(sha256)}{suffix}"
+    if place.is_dir():
+        shutil.rmtree(place)  # left by a run that ended before its row was written: a folder cannot be replaced by rename
+    if arrived.is_file():
+        with arrived.open("rb") as file:
+            os.fsync(file.fileno())
+    arrived.replace(place)
+    return place
+
+
+def footage_id(sha256: str) -> str:
+    """A footage's key: the beginning of its content's hash."""
+    return sha256[:16]
+
+
+def failed_id(source: Source, source_id: str) -> str:
+    """The key of a row that has no content."""
+    return f"failed-{_source_key(source, source_id)}"
+
+
+def probed(probe: Probe) -> dict[str, Any]:
+    """The columns that decoding fills."""
+    return {
+        "media": probe.media,
+        "codec": probe.codec,
+        "width": probe.width,
+        "height": probe.height,
+        "rotation_deg": probe.rotation_deg,
+        "frames": probe.frames,
+        "duration_s": probe.duration_s,
+        "mean_fps": probe.mean_fps,
+        "variable_frame_rate": probe.variable_frame_rate,
+    }
+
+
+def failed_row(source: Source, source_id: str, origin: str, failure: Failure, now: datetime, before: Footage | None, tool: str) -> Footage:
+    """The row of an attempt that gave no usable media; `before` is the row of the attempt before it."""
+    return Footage(
+        footage_id=failed_id(source, source_id),
+        source=source,
+        source_id=source_id,
+        origin=origin,
+        status="failed",
+        acquired_at=now,
+        error_kind=failure.kind,
+        error=failure.message,
+        retryable=failure.retryable,
+        attempts=1 + (before.attempts if before is not None else 0),
+        next_attempt_at=failure.next_attempt_at(now),
+        tool=tool,
+    )
+
+
+def merge(rows: Iterable[Footage], known: Mapping[str, Footage]) -> list[Footage]:
+    """Rows as they are to be written: one of the same content that is known already only notes the further source.
+
+    A known row that failed, or whose media are gone, is for the caller to leave out of `known`.
+    """
+    merged: dict[str, Footage] = {}
+    for row in rows:
+        there = merged.get(row.footage_id) or known.get(row.footage_id)
+        merged[row.footage_id] = row if there is None or there.source_id == row.source_id else also_at(there, row.source_id)
+    return list(merged.values())
+
+
+def also_at(row: Footage, source_id: str) -> Footage:
+    """The row with a further source that gave the same bytes."""
+    if source_id in (row.source_id, *row.also_at):
+        return row
+    return dataclasses.replace(row, also_at=(*row.also_at, source_id))
+
+
+def stills_sha256(names: Sequence[str], hashes: Sequence[str]) -> str:
+    """SHA-256 over the names and hashes of a series of stills, in order."""
+    return hashlib.sha256("".join(f"{name}\0{sha256}\n" for name, sha256 in zip(names, hashes, strict=True)).encode()).hexdigest()
+
+
+def _source_key(source: Source, source_id: str) -> str:
+    return hashlib.sha256(f"{source}:{source_id}".encode()).hexdigest()[:12]

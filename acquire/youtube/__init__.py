@@ -1,0 +1,11 @@
+"""Footage from YouTube, and by direct links from elsewhere, through yt-dlp.
+
+from acquire.youtube import YoutubeSettings, youtube
+
+youtube(Path("urls.txt"), YoutubeSettings(), Workspace(Path()))
+"""
+
+from acquire.youtube.batch import preview, youtube
+from acquire.youtube.settings import YoutubeSettings
+
+__all__ = ["YoutubeSettings", "preview", "youtube"]

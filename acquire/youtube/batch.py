@@ -1,0 +1,352 @@
+"""`acquire youtube`: a list of links to rows of footage, one link at a time, nothing asked for twice.
+
+The footage table is the archive: a link that has an ok row whose file is there is done, and a failed one waits until it is due. Every
+attempt ends in a row before the next begins. Asking is not done side by side: a site counts requests by address, and one worker is what it
+bears; cores are for decoding.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from acquire.failures import KINDS, Failure, Refused, classify, is_due
+from acquire.intake import (
+    failed_id,
+    failed_row,
+    footage_folder,
+    footage_id,
+    incoming_folder,
+    merge,
+    probed,
+    read_footage,
+    require_size,
+    settle,
+)
+from acquire.youtube.links import Link, read_links
+from acquire.youtube.pacing import Breaker, pause_s
+from acquire.youtube.settings import YoutubeSettings
+from manifests.errors import InputError
+from manifests.options import Summary
+from manifests.tables import Footage
+from manifests.workspace import Workspace
+
+SECRETS = ("cookies", "proxy", "extractor_args")  # kept out of provenance, which travels with the table
+
+
+def youtube(
+    urls: Path | Iterable[str],
+    settings: YoutubeSettings,
+    workspace: Workspace,
+    *,
+    say: Callable[[str], None] = lambda _line: None,
+    on_row: Callable[[Footage], None] = lambda _row: None,
+) -> Summary:
+    """Fetch what a list of links asks for and is not there yet; every attempt becomes a row.
+
+    `urls` is a text file (see `links.read_links`) or lines of one. `say` is told in words what a user should know, `on_row` gets each
+    row as it is written. Raises InputError when the list, a setting or the disk does not allow to go on.
+    """
+    with _batch(urls, settings, workspace, say, on_row) as batch:
+        batch.run()
+    return batch.summary
+
+
+def preview(
+    urls: Path | Iterable[str], settings: YoutubeSettings, workspace: Workspace, *, say: Callable[[str], None] = lambda _line: None
+) -> Iterator[dict[str, object]]:
+    """What `youtube` would fetch, as its sources state it: asks them, keeps nothing. Stops where a site wants no more questions."""
+    from acquire.youtube.download import look
+
+    with _batch(urls, settings, workspace, say, lambda _row: None, writes=False) as batch:
+        for link in batch.due():
+            if not batch.breaker.allows(link, batch.now()):
+                continue
+            batch.pause(link)
+            with batch.session(link) as (ydl, log):
+                try:
+                    offer, _info = look(link, ydl)
+                except Exception as error:  # any error is this link's answer
+                    failure = classify(error, log.warnings)
+                    batch.breaker.note(link, failure, batch.now())
+                    yield {"url": link.url, "error_kind": failure.kind, "error": failure.message}
+                else:
+                    yield {"url": link.url, **dataclasses.asdict(offer)}
+
+
+@contextlib.contextmanager
+def _batch(
+    urls: Path | Iterable[str],
+    settings: YoutubeSettings,
+    workspace: Workspace,
+    say: Callable[[str], None],
+    on_row: Callable[[Footage], None],
+    writes: bool = True,
+) -> Iterator[_Batch]:
+    """A run with its private copy of the cookies; one at a time in a workspace, where it writes."""
+    import filelock
+
+    links, bad = read_links(urls, allow_generic=settings.allow_generic)
+    summary = Summary("footage")
+    for line in bad:
+        say(str(line))
+        summary.add("failed", "malformed line")
+    with contextlib.ExitStack() as stack:
+        if writes:
+            lock = filelock.FileLock(_made(footage_folder(workspace) / ".incoming") / "youtube.lock", timeout=0)
+            try:
+                stack.enter_context(lock)
+            except filelock.Timeout:
+                raise InputError(f"{lock.lock_file}: another `acquire youtube` is at work in this workspace; let it end") from None
+        private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rainlapse-")))
+        batch = _Batch(links, settings, workspace, say, on_row, summary, _private_copy(settings.cookies, private), writes)
+        for link in links[:1]:
+            with batch.session(link):
+                pass  # a setting that yt-dlp cannot read ends the run here, instead of failing every link
+        yield batch
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _private_copy(cookies: str | None, folder: Path) -> Path | None:
+    """yt-dlp writes its cookies back: hand it a copy, in a folder that only this user may enter."""
+    if cookies is None:
+        return None
+    try:
+        return Path(shutil.copyfile(cookies, folder / "cookies.txt"))
+    except OSError as error:
+        raise InputError(f"{cookies}: the cookie file cannot be read ({error.strerror}); export it anew, or leave --cookies out") from error
+
+
+@dataclass
+class _Batch:
+    """One run over one list."""
+
+    links: Sequence[Link]
+    settings: YoutubeSettings
+    workspace: Workspace
+    say: Callable[[str], None]
+    on_row: Callable[[Footage], None]
+    summary: Summary
+    cookies: Path | None
+    writes: bool  # False: a dry run
+    rows: dict[str, Footage] = field(default_factory=dict)
+    breaker: Breaker = field(default_factory=Breaker)
+    rng: random.Random = field(default_factory=random.Random)
+    before: Link | None = None  # asked for last
+
+    def __post_init__(self) -> None:
+        self.rows = {row.footage_id: row for row in read_footage(self.workspace)}
+        self.breaker = Breaker.of_rows(self.rows.values(), self.now(), self.settings.retry)
+
+    @staticmethod
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    def run(self) -> None:
+        """Fetch what is due, row by row."""
+        from manifests.executors import run_rows
+        from manifests.files import compact, table_exists
+
+        try:
+            run_rows(
+                self.attempt,
+                self.due(),
+                name=lambda link: link.source_id,
+                on_error=_defect,
+                save=self.save,
+                workers=0,
+                timeout_s=0.0,
+                label="links",
+            )
+        finally:
+            if table_exists(self.workspace.table(Footage)):
+                compact(Footage, self.workspace.table(Footage))
+        for site, until in self.breaker.closed_until.items():
+            kind = self.breaker.because[site]
+            self.say(f"{site} is not asked before {until.astimezone():%Y-%m-%d %H:%M} ({kind}): {KINDS[kind].advice}")
+
+    def due(self) -> list[Link]:
+        """The videos to ask for now: lists made into videos, what is there left out, and failures that must wait."""
+        videos: dict[str, Link] = {}
+        for link in self.links:
+            found = self.expanded(link) if link.kind == "list" else [link]
+            for video in found:
+                videos.setdefault(video.source_id, video)
+        have = {name for row in self.rows.values() if self._is_there(row) for name in (row.source_id, *row.also_at)}
+        asked = [link for link in videos.values() if link.source_id not in have]
+        waiting = [link for link in asked if not self._is_due(link)]
+        if there := len(videos) - len(asked):
+            self.say(f"{there} of {len(videos)} links: there already")
+        if waiting:
+            self.say(f"{len(waiting)} of {len(videos)} links: failed before and not due (see `acquire status`; --retry KIND insists)")
+        for link in waiting:
+            self.not_asked(link)
+        left_out = set(waiting)
+        return [link for link in asked if link not in left_out]
+
+    def expanded(self, link: Link) -> list[Link]:
+        """The videos of a list; none, and a failed row, where the list itself cannot be had."""
+        from acquire.youtube.download import expand
+
+        if not self.breaker.allows(link, self.now()) or not self._is_due(link):
+            self.not_asked(link)
+            return []
+        self.pause(link)
+        with self.session(link) as (ydl, log):
+            try:
+                videos = expand(link, ydl)
+            except Exception as error:  # any error is this list's answer
+                self.save([self.failed(link, classify(error, log.warnings))])
+                return []
+        self.say(f"{link.url}: {len(videos)} videos")
+        if failed_id("youtube", link.source_id) in self.rows:
+            self.save([], (failed_id("youtube", link.source_id),))
+        return videos
+
+    def attempt(self, link: Link) -> list[Footage]:
+        """Ask for one video; its row, ok or failed. None where its site wants no more questions."""
+        if not self.breaker.allows(link, self.now()):
+            self.not_asked(link)
+            return []
+        self.pause(link)
+        folder = incoming_folder(self.workspace, "youtube", link.source_id)
+        warnings: list[str] = []
+        try:
+            return [self.fetched(link, folder, warnings)]
+        except Exception as error:  # any error is this link's failure, and the run goes on
+            failure = classify(error, warnings)
+        if not failure.retryable:
+            shutil.rmtree(folder, ignore_errors=True)
+        return [self.failed(link, failure)]
+
+    def fetched(self, link: Link, folder: Path, warnings: list[str]) -> Footage:
+        """The row of a video that came whole."""
+        from acquire.youtube.download import TOOL
+        from manifests.executors import call_in_child
+        from manifests.files import file_sha256
+        from manifests.media import probe
+
+        offer, arrived = self._persistently(link, folder, warnings)
+        try:
+            found = call_in_child(probe, arrived, timeout_s=self.settings.decode_timeout_s)
+        except InputError as error:
+            raise Refused("decode", str(error)) from error
+        require_size(arrived, found)
+        sha256, size = file_sha256(arrived), arrived.stat().st_size
+        place = settle(arrived, sha256, self.workspace)
+        shutil.rmtree(folder, ignore_errors=True)
+        earlier = self.rows.get(failed_id("youtube", link.source_id))
+        return Footage(
+            footage_id=footage_id(sha256),
+            source="youtube",
+            source_id=link.source_id,
+            origin=link.url,
+            status="ok",
+            acquired_at=self.now(),
+            path=self.workspace.relative(place),
+            attempts=1 + (earlier.attempts if earlier else 0),
+            sha256=sha256,
+            bytes=size,
+            format=offer.format,
+            title=offer.title,
+            channel=offer.channel,
+            uploaded=offer.uploaded,
+            licence=offer.licence,
+            tool=TOOL,
+            **probed(found),
+        )
+
+    def failed(self, link: Link, failure: Failure) -> Footage:
+        """The row of a failure, which may close the site."""
+        from acquire.youtube.download import TOOL
+
+        now = self.now()
+        self.breaker.note(link, failure, now)
+        earlier = self.rows.get(failed_id("youtube", link.source_id))
+        return failed_row("youtube", link.source_id, link.url, failure, now, earlier, TOOL)
+
+    def save(self, rows: Sequence[Footage], drop: Sequence[str] = ()) -> None:
+        """Write rows, and drop the failure that an ok one makes good."""
+        from manifests.files import Provenance, append_rows
+
+        known = {row.footage_id: self.rows[row.footage_id] for row in rows if row.footage_id in self.rows}
+        written = merge(rows, {key: row for key, row in known.items() if self._is_there(row)})
+        made_good = [failed_id("youtube", row.source_id) for row in rows if row.status == "ok"]
+        dropped = [key for key in (*made_good, *drop) if key in self.rows]
+        settings = {name: value for name, value in dataclasses.asdict(self.settings).items() if name not in SECRETS}
+        if self.writes:
+            append_rows(Footage, self.workspace.table(Footage), written, Provenance("acquire youtube", settings), dropped)
+        for key in dropped:
+            self.rows.pop(key)
+        self.rows.update((row.footage_id, row) for row in written)
+        for row in written:
+            self.summary.add("kept" if row.status == "ok" else "failed", row.error_kind)
+            self.on_row(row)
+            if row.status == "failed":
+                self.say(f"{row.origin}: {row.error_kind}: {row.error}")
+            if row.error_kind == "disk_full":
+                raise InputError(f"{footage_folder(self.workspace)}: no space left on the disk; free some and run again")
+
+    @contextlib.contextmanager
+    def session(self, link: Link) -> Iterator[tuple[Any, Any]]:
+        """yt-dlp for one link, and what it says."""
+        from acquire.youtube.download import Log, session
+
+        log = Log()
+        folder = incoming_folder(self.workspace, "youtube", link.source_id)
+        with session(self.settings, folder, log, direct=link.kind == "direct", cookies=self.cookies) as ydl:
+            yield ydl, log
+
+    def not_asked(self, link: Link) -> None:
+        """Count a link that waits: for its own failure's time, or for its site's."""
+        earlier = self.rows.get(failed_id("youtube", link.source_id))
+        kind = earlier.error_kind if earlier is not None else self.breaker.because.get(link.host)
+        self.summary.add("failed", f"{kind} (not asked now)")
+
+    def pause(self, link: Link) -> None:
+        """Wait as the site's pace wants it."""
+        time.sleep(pause_s(link, self.before, self.settings, self.rng))
+        self.before = link
+
+    def _persistently(self, link: Link, folder: Path, warnings: list[str]) -> tuple[Any, Path]:
+        """Fetch, with further tries where one may help at once: a connection comes back, expired media links are extracted anew."""
+        from acquire.youtube.download import fetch
+
+        for number in itertools.count(1):
+            with self.session(link) as (ydl, log):
+                try:
+                    return fetch(link, ydl, folder)
+                except Exception as error:  # whatever its kind is, it is told by `attempt`
+                    kind = classify(error).kind
+                    warnings[:] = log.warnings
+                    if number >= {"network": self.settings.tries, "forbidden": 2}.get(kind, 1):
+                        raise
+            time.sleep(min(self.settings.retry_sleep_s * 2**number, 60.0))
+        raise AssertionError("the loop ends by return or raise")
+
+    def _is_due(self, link: Link) -> bool:
+        from acquire.youtube.download import TOOL
+
+        earlier = self.rows.get(failed_id("youtube", link.source_id))
+        return earlier is None or is_due(earlier, self.now(), TOOL, self.settings.retry)
+
+    def _is_there(self, row: Footage) -> bool:
+        return row.status == "ok" and row.path is not None and self.workspace.resolve(row.path).exists()
+
+
+def _defect(_link: Link, message: str) -> list[Footage]:
+    raise AssertionError(message)  # `attempt` makes a row of every error that a link can have

@@ -1,0 +1,252 @@
+"""yt-dlp, embedded: one link to one file in a private folder, resumed where that is safe.
+
+What is set here against yt-dlp's own defaults, and why: embedded it retries nothing; it leaves out lost fragments and calls that success;
+it continues a `.part` without asking whether the remote is still the same file (`_keep_or_clear` compares ETag, length and format); a
+fragment whose arrival a kill cut off is appended twice, so fragments are kept until the end and joined anew; it writes cookies back to the
+file that it was given; and it looks for files of its own among all sites, which the list of allowed extractors forbids.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yt_dlp
+from yt_dlp.downloader.common import FileDownloader
+from yt_dlp.networking import Request
+
+from acquire.failures import Refused
+from acquire.shown import printable
+from acquire.youtube.links import Link, read_link
+from acquire.youtube.settings import YoutubeSettings
+from manifests.errors import InputError, first_line
+from manifests.files import write_atomically
+
+TOOL = f"yt-dlp {yt_dlp.version.__version__}"
+DEEPEST_LIST = 3  # a channel lists its tabs, a tab its videos
+
+_YOUTUBE_ALONE = ["youtube", "youtube:(tab|playlist|search|search_url|user)"]
+_GENERIC_ALONE = ["generic"]
+_IDENTITY = "remote.json"  # beside the `.part`: what the remote was when it was begun
+
+
+@dataclass
+class Log:
+    """yt-dlp's talk, kept instead of printed; its warnings help to tell what went wrong."""
+
+    warnings: list[str] = field(default_factory=list)
+
+    def debug(self, _message: str) -> None:
+        """Progress and details: not kept."""
+
+    def info(self, _message: str) -> None:
+        """Not kept."""
+
+    def warning(self, message: str) -> None:
+        """Kept."""
+        self.warnings.append(message)
+
+    def error(self, _message: str) -> None:
+        """Not kept: an error arrives as an exception, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a link leads to, as its source states it. Times, sizes and rights are the source's word, not ours."""
+
+    title: str | None
+    channel: str | None
+    uploaded: str | None  # YYYY-MM-DD
+    licence: str | None
+    format: str | None
+    duration_s: float | None
+    bytes: int | None  # often an estimate
+
+
+def session(settings: YoutubeSettings, folder: Path, log: Log, *, direct: bool, cookies: Path | None = None) -> Any:
+    """A YoutubeDL that downloads to `folder` and may run YouTube's extractors alone, or (`direct`) the generic one alone.
+
+    Raises InputError when a setting is one that yt-dlp cannot read.
+    """
+    try:
+        return yt_dlp.YoutubeDL(_options(settings, folder, log, direct, cookies))
+    except (SyntaxError, ValueError, yt_dlp.cookies.CookieLoadError) as error:
+        raise InputError(f"yt-dlp cannot start with these settings: {printable(first_line(error))}") from error
+
+
+def expand(link: Link, ydl: Any, depth: int = DEEPEST_LIST) -> list[Link]:
+    """The videos of a playlist, channel or search, in its order, each once; nothing but the list itself is asked for."""
+    info = ydl.extract_info(link.url, download=False) or {}
+    found: dict[str, Link] = {}
+    for entry in info.get("entries") or [info]:
+        try:
+            inner = read_link(str((entry or {}).get("url") or (entry or {}).get("webpage_url") or ""), link.line)
+        except ValueError:
+            continue  # an advertisement, a mix or a shop: nothing that names a video
+        if inner.kind == "list" and depth > 1 and inner.source_id != link.source_id:
+            found.update((video.source_id, video) for video in expand(inner, ydl, depth - 1))
+        elif inner.kind == "video":
+            found.setdefault(inner.source_id, inner)
+    return list(found.values())
+
+
+def look(link: Link, ydl: Any) -> tuple[Offer, dict[str, Any]]:
+    """What a link leads to, without fetching it; also yt-dlp's own record, for `fetch`. Raises Refused or yt-dlp's errors."""
+    info = ydl.extract_info(link.url, download=False)
+    if not info:
+        raise Refused("unsupported", f"{link.url}: yt-dlp found nothing there, and no error")
+    if info.get("_type", "video") != "video":
+        raise Refused("unsupported", f"{link.url}: a page with several videos; give each one's own link")
+    if info.get("is_live") or info.get("live_status") == "is_live":
+        raise Refused("unsupported", f"{link.url}: still live; it can be had when it has ended")
+    return _offer(info), info
+
+
+def fetch(link: Link, ydl: Any, folder: Path) -> tuple[Offer, Path]:
+    """Download a link into `folder`, going on with what an earlier attempt left there if the remote is still the same.
+
+    Raises Refused or yt-dlp's errors.
+    """
+    _offered, info = look(link, ydl)
+    folder.mkdir(parents=True, exist_ok=True)
+    _keep_or_clear(folder, [_remote(chosen, ydl) for chosen in info.get("requested_formats") or [info]])
+    _join_anew(folder)
+    done = ydl.process_ie_result(info, download=True)
+    files = [Path(download["filepath"]) for download in done.get("requested_downloads") or () if download.get("filepath")]
+    if not files or not files[0].is_file():
+        raise Refused("unsupported", f"{link.url}: yt-dlp gave no file, and no error")
+    return _offer(done), files[0]
+
+
+# --- resuming -----------------------------------------------------------------------------------------------------------------------
+
+
+def _remote(chosen: Mapping[str, Any], ydl: Any) -> dict[str, str | None]:
+    """What tells whether a remote file (of a stream: its index) is the one of before.
+
+    One byte is asked for by GET: links that are signed for GET refuse HEAD.
+    """
+    known: dict[str, str | None] = {"format": str(chosen.get("format_id")), "etag": None, "length": None, "modified": None}
+    address = str(chosen.get("url") or "")
+    if not address.startswith(("http://", "https://")):
+        return known
+    headers = {**(chosen.get("http_headers") or {}), "Range": "bytes=0-0", "Accept-Encoding": "identity"}
+    with ydl.urlopen(Request(address, headers=headers)) as answer:
+        whole = answer.headers.get("Content-Range", "").rpartition("/")[2] or answer.headers.get("Content-Length")
+        return {**known, "etag": answer.headers.get("ETag"), "length": whole, "modified": answer.headers.get("Last-Modified")}
+
+
+def _keep_or_clear(folder: Path, remotes: list[dict[str, str | None]]) -> None:
+    """Empty the folder unless it holds a part of exactly these remotes; note them there."""
+    noted = folder / _IDENTITY
+    try:
+        before = json.loads(noted.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        before = None
+    told = all(remote["etag"] or remote["modified"] or remote["length"] for remote in remotes)
+    if before == remotes and told:
+        return
+    shutil.rmtree(folder)
+    folder.mkdir()
+    with write_atomically(noted) as file:
+        file.write(json.dumps(remotes).encode())
+
+
+def _join_anew(folder: Path) -> None:
+    """Drop a half-joined stream; its fragments, kept beside it, are joined again without being asked for again."""
+    for state in folder.glob("*.ytdl"):
+        state.with_suffix(".part").unlink(missing_ok=True)
+        state.unlink()
+
+
+# --- settings and provenance --------------------------------------------------------------------------------------------------------
+
+
+def _options(settings: YoutubeSettings, folder: Path, log: Log, direct: bool, cookies: Path | None) -> dict[str, Any]:
+    def pause(count: int) -> float:
+        return float(min(settings.retry_sleep_s * 2**count, 30.0))
+
+    return {
+        "allowed_extractors": _GENERIC_ALONE if direct else _YOUTUBE_ALONE,
+        "paths": {"home": str(folder)},
+        "outtmpl": {"default": "media.%(ext)s"},  # nothing of the source's names a file
+        "restrictfilenames": True,
+        "overwrites": False,
+        "continuedl": True,
+        "nopart": False,
+        "updatetime": False,
+        "keep_fragments": True,
+        "skip_unavailable_fragments": False,
+        "fixup": "force",  # after a kill, too, when the download itself is found done
+        "ffmpeg_location": _ffmpeg(),
+        "format": settings.format,
+        "noplaylist": True,
+        "extract_flat": "in_playlist",
+        "retries": settings.retries,
+        "fragment_retries": settings.retries,
+        "extractor_retries": settings.retries,
+        "file_access_retries": 3,
+        "retry_sleep_functions": {"http": pause, "fragment": pause, "extractor": pause, "file_access": pause},
+        "socket_timeout": settings.socket_timeout_s,
+        "sleep_interval_requests": 0 if direct else settings.sleep_requests_s,
+        "buffersize": 65536,  # with noresizebuffer, so that a dropped connection wastes little
+        "noresizebuffer": True,
+        "http_chunk_size": 10 * 2**20,
+        "ratelimit": _bytes_per_second(settings.rate_limit),
+        "proxy": settings.proxy,
+        "extractor_args": _extractor_args(settings.extractor_args),
+        "cookiefile": None if cookies is None else str(cookies),
+        "logger": log,
+        "noprogress": True,
+        "color": "never",
+    }
+
+
+def _ffmpeg() -> str:
+    import imageio_ffmpeg
+
+    return shutil.which("ffmpeg") or str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+def _bytes_per_second(text: str | None) -> int | None:
+    if text is None:
+        return None
+    number = FileDownloader.parse_bytes(text)
+    if not number:
+        raise InputError(f"rate limit {text!r}: not a number of bytes per second; write 500K or 4M")
+    return int(number)
+
+
+def _extractor_args(texts: tuple[str, ...]) -> dict[str, dict[str, list[str]]]:
+    """As yt-dlp's own option reads it: EXTRACTOR:NAME=VALUE,VALUE;NAME=VALUE."""
+    read: dict[str, dict[str, list[str]]] = {}
+    for text in texts:
+        extractor, colon, rest = text.partition(":")
+        pairs = [pair.partition("=") for pair in rest.split(";") if pair]
+        if not colon or not pairs or not all(name for name, _, _ in pairs):
+            raise InputError(f"extractor arguments {text!r}: write EXTRACTOR:NAME=VALUE, as in youtube:player_client=web")
+        known = read.setdefault(extractor.strip().lower().replace("-", "_"), {})
+        known.update({name.strip().lower().replace("-", "_"): value.split(",") for name, _, value in pairs})
+    return read
+
+
+def _offer(info: Mapping[str, Any]) -> Offer:
+    def text(*names: str) -> str | None:
+        return next((printable(str(info[name])) for name in names if info.get(name)), None)
+
+    day = text("upload_date")
+    size = info.get("filesize") or info.get("filesize_approx")
+    duration = info.get("duration")
+    return Offer(
+        title=text("title"),
+        channel=text("channel", "uploader"),
+        uploaded=f"{day[:4]}-{day[4:6]}-{day[6:]}" if day and len(day) == 8 and day.isdigit() else None,
+        licence=text("license"),
+        format=text("format"),
+        duration_s=float(duration) if isinstance(duration, int | float) else None,
+        bytes=int(size) if isinstance(size, int | float) else None,
+    )

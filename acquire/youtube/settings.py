@@ -1,0 +1,39 @@
+"""How YouTube is asked: every setting of `acquire youtube`, with its one default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from manifests.tables import ErrorKind
+
+
+@dataclass(frozen=True, slots=True)
+class YoutubeSettings:
+    """How links are asked for. Secrets (cookies, a proxy's password, extractor arguments) never reach a table."""
+
+    allow_generic: Annotated[bool, "fetch direct links of any other site too, by yt-dlp's generic extractor alone"] = False
+    # Video without audio, H.264 first since it decodes fastest; a file that holds both where nothing else is offered.
+    format: Annotated[str, "yt-dlp's format selection"] = "bv[vcodec^=avc1]/bv/bv*[vcodec^=avc1]/b/bv*"
+    cookies: Annotated[str | None, "a cookie file in Netscape's format; yt-dlp works on a private copy"] = None
+    proxy: Annotated[str | None, "URL of a proxy (http, https, socks5)"] = None
+    rate_limit: Annotated[str | None, "bytes per second at most: 500K, 4M"] = None
+    extractor_args: Annotated[tuple[str, ...], "passed to yt-dlp's extractors: youtube:player_client=web"] = ()
+    retry: Annotated[tuple[ErrorKind, ...], "kinds of failure to ask for again although not due"] = ()
+    sleep_interval_s: Annotated[float, "shortest pause between two links on YouTube, s"] = 5.0
+    max_sleep_interval_s: Annotated[float, "longest pause between two links on YouTube, s"] = 10.0
+    sleep_requests_s: Annotated[float, "pause between the requests that one link on YouTube needs, s"] = 1.0
+    retries: Annotated[int, "how often yt-dlp takes up a broken connection again, by file and by fragment"] = 10
+    retry_sleep_s: Annotated[float, "pause before the first such retry, s; doubles each time up to 30 s"] = 1.0
+    tries: Annotated[int, "how often one link is tried in one run when the connection fails"] = 3
+    socket_timeout_s: Annotated[float, "how long a silent connection is waited for, s"] = 20.0
+    decode_timeout_s: Annotated[float, "how long decoding one file whole may take, s"] = 3600.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.format.strip() in ("", "-"):
+            raise ValueError(f"format: {self.format!r} selects nothing (and '-' would ask at the keyboard)")
+        if self.max_sleep_interval_s < self.sleep_interval_s:
+            raise ValueError(f"max_sleep_interval_s {self.max_sleep_interval_s} is less than sleep_interval_s {self.sleep_interval_s}")
+        if self.tries < 1:
+            raise ValueError(f"tries: {self.tries} is less than one")

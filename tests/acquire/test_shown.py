@@ -1,0 +1,39 @@
+"""Strangers' text on a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acquire.shown import printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("rain \x1b[31mred\x1b[0m", "rain red"),
+        ("\x1b]0;new window title\x07rain", "rain"),
+        ("\x1b]52;c;cm0gLXJmIC8=\x1b\\rain", "rain"),
+        ("two\nlines\r\n\tand a tab", "two lines and a tab"),
+        ("a\x00b\x7fc\x9b2Jd", "a b cd"),
+        ("‮gpj.niar‬", "gpj.niar"),
+        ("Regen im Wald — 雨 🌧", "Regen im Wald — 雨 🌧"),
+    ],
+)
+def test_escapes_and_control_characters_go(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+@given(st.text(alphabet=st.characters() | st.sampled_from("\x1b[]\\;0m\x07\x9b")))
+def test_nothing_that_steers_a_terminal_is_left(text: str) -> None:
+    shown = printable(text, longest=50)
+    assert len(shown) <= 50
+    assert not [sign for sign in shown if unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
+    assert shown.encode().decode() == shown  # a table can hold it
+
+
+def test_a_long_text_ends_in_an_ellipsis() -> None:
+    assert printable("x" * 60, longest=50) == "x" * 49 + "…"
