@@ -142,7 +142,7 @@ class Rain:
     orientation_deg: Annotated[float | None, "circular mean over frames"] = None
     coherence: Annotated[float | None, "median over frames"] = None
     concentration: Annotated[float | None, "median over frames, of the residual that spoke"] = None
-    elongation: Annotated[float | None, "median length to width of blobs, of the residual that spoke"] = None
+    elongation: Annotated[float | None, "length to width of the streaks, median over frames"] = None
     bright_to_dark: Annotated[float | None, "energy of brightening to energy of darkening, median over frames: rain brightens"] = None
     cells: Annotated[float | None, "share of an 8x8 grid of cells that streaks along the orientation keep touching"] = None
     cover: Annotated[float | None, "median over frames"] = None
