@@ -228,18 +228,18 @@ class Truth:
     height: Annotated[int, "px, upright"]
     raining: Annotated[bool, "whether streaks were rendered"]
     events: Annotated[
-        tuple[str, ...], "cuts, fades, flashes, ramps, haze, objects, leaves, frozen stretches, overlays: `cut@30`, `frozen@10-40`"
+        tuple[str, ...], "what happened and in which frames: `cut@30`, `frozen@10-40`, `overlay@0-60`"
     ] = ()
-    static_first: Annotated[tuple[int, ...], "first frames of the spans in which camera and scene stand still"] = ()
+    static_first: Annotated[tuple[int, ...], "first frames of the spans in which the camera stands and no cut, fade or black frame falls"] = ()
     static_end: Annotated[tuple[int, ...], "their ends, one past the last frame"] = ()
-    shift_x_px: Annotated[tuple[float, ...], "camera's shift against the first frame, to the right"] = ()
-    shift_y_px: Annotated[tuple[float, ...], "camera's shift against the first frame, downwards"] = ()
-    scale: Annotated[tuple[float, ...], "magnification against the first frame"] = ()
-    roll_deg: Annotated[tuple[float, ...], "camera's roll against the first frame, counter-clockwise"] = ()
+    shift_x_px: Annotated[tuple[float, ...], "how far the picture has moved against the first frame, to the right"] = ()
+    shift_y_px: Annotated[tuple[float, ...], "how far the picture has moved against the first frame, downwards"] = ()
+    scale: Annotated[tuple[float, ...], "the picture's magnification against the first frame"] = ()
+    roll_deg: Annotated[tuple[float, ...], "the picture's turn against the first frame, counter-clockwise"] = ()
     pts_s: Annotated[tuple[float, ...], "presentation times, s"] = ()
     orientation_deg: Annotated[float | None, "of the streaks; null without rain"] = None
-    length_px: Annotated[float | None, "mean streak length"] = None
-    width_px: Annotated[float | None, "mean streak width"] = None
+    length_px: Annotated[float | None, "mean length of the drawn streaks, full width at half maximum"] = None
+    width_px: Annotated[float | None, "mean width of the drawn streaks, full width at half maximum, defocus included"] = None
     density: Annotated[float | None, "share of pixels brightened by more than 5 grey levels, mean over frames"] = None
     brightness: Annotated[float | None, "mean brightening of those pixels, grey levels"] = None
     layers: Annotated[int | None, "depth layers of drawn streaks"] = None
@@ -248,6 +248,7 @@ class Truth:
     frame_density: Annotated[tuple[float, ...], "of each frame's rain, as `density`"] = ()
     frame_brightness: Annotated[tuple[float, ...], "of each frame's rain, as `brightness`"] = ()
     clean: Annotated[str | None, "PNG of the rain-free upright picture; null where it changes from frame to frame"] = None
+    rendered_from: Annotated[str, "hash of the clip's specification and the renderer's version: the resume key"] = ""
 
 
 TABLES: dict[str, type] = {

@@ -78,10 +78,12 @@ def _deviation(width_px: float, defocus_px: float) -> float:
     return math.sqrt((width_px / WIDTH_PER_DEVIATION) ** 2 + defocus_px**2 + PIXEL_VARIANCE)
 
 
-def _visible_width(peak: float, deviation: float) -> float:
-    """How wide a Gaussian streak of this peak is where it brightens mid-grey ground by more than `VISIBLE`."""
-    seen = peak * (1 - BRIGHT_GROUND * 0.4)
-    return 2 * deviation * math.sqrt(2 * math.log(max(seen / VISIBLE, 1.05)))
+def _visible_area(peak: float, length: float, deviation: float) -> float:
+    """How many pixels of mid-grey ground a streak of this peak brightens by more than `VISIBLE`: nearly an ellipse in a box."""
+    seen = max(peak * (1 - BRIGHT_GROUND * 0.45), 1.2 * VISIBLE)
+    across = 2 * deviation * math.sqrt(2 * math.log(seen / VISIBLE))
+    along = length * (0.5 + math.acos(2 * VISIBLE / seen - 1) / math.pi)
+    return 0.85 * across * along
 
 
 def _scatter(
@@ -99,7 +101,7 @@ def _scatter(
     dimmed = brightness * _deviation(width, 0.0) / deviation  # blur spreads the same light
     margin = length
     area = (size[0] + 2 * margin) * (size[1] + 2 * margin)
-    count = generator.poisson(optical_depth * area / (length * _visible_width(dimmed, deviation)))
+    count = generator.poisson(optical_depth * area / _visible_area(dimmed, length, deviation))
     return Streaks(
         x=generator.uniform(-margin, size[0] + margin, count),
         y=generator.uniform(-margin, size[1] + margin, count),
@@ -124,7 +126,7 @@ def _smear(
     margin = math.ceil(0.75 * rain.length_px)
     shape = (size[1] + 2 * margin, size[0] + 2 * margin)
     points = np.zeros(shape, np.float32)
-    count = generator.poisson(optical_depth * points.size / (rain.length_px * _visible_width(peak, deviation)))
+    count = generator.poisson(optical_depth * points.size / _visible_area(peak, rain.length_px, deviation))
     clump = generator.integers(1, 4, count)  # neighbouring drops run into one uneven streak
     rows = np.repeat(generator.uniform(0, shape[0], count), clump) + generator.normal(0.0, 0.4 * rain.length_px, int(clump.sum()))
     columns = np.repeat(generator.uniform(0, shape[1], count), clump) + generator.normal(0.0, rain.width_px, int(clump.sum()))

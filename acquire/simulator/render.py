@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from acquire.intake import stills_sha256
 from acquire.simulator.camera import canvas_size, look, poses
 from acquire.simulator.editing import edited
 from acquire.simulator.encode import encode, presentation_times
@@ -127,7 +127,8 @@ def content_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes; of a folder of stills, over their names and SHA-256 in order."""
     if path.is_file():
         return file_sha256(path)
-    return hashlib.sha256("".join(f"{still.name} {file_sha256(still)}\n" for still in still_paths(path)).encode()).hexdigest()
+    stills = still_paths(path)
+    return stills_sha256([still.name for still in stills], [file_sha256(still) for still in stills])
 
 
 def _with_noise(picture: npt.NDArray[np.float32], deviation: float, generator: np.random.Generator) -> npt.NDArray[np.uint8]:

@@ -114,6 +114,11 @@ class ClipSpecification:
             if not 0 <= event.first_frame < span_end(event, self.frames) <= self.frames:
                 raise InputError(f"clip {self.name}: {describe(event, self.frames)} does not lie in its {self.frames} frames")
 
+    @property
+    def file_name(self) -> str:
+        """The video's name, or that of the folder of stills."""
+        return self.name if self.codec == "jpeg" else f"{self.name}.{self.container}"
+
 
 def span_end(event: Event, frames: int) -> int:
     """One past the event's last frame in a clip of `frames` frames; a cut lasts one frame."""

@@ -1,0 +1,176 @@
+"""The default world: which clips there are, each by its specification.
+
+Three families. `rain-…`: static cameras in rain, to train on. `holdout-…`: the same to be kept for evaluation, over photos that no other
+clip shows. Everything else: what a curator meets besides (`pan-…`, `frozen-…`, `dry-…`), named by what is the matter with it.
+
+No two clips share their rain: every parameter follows a Kronecker sequence with a quadratic irrational of its own, whose points stay
+apart in each dimension by at least about 0.2 / n of the range. So clips can be added without changing those that are there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from acquire.simulator.backgrounds import BUNDLED, places, stem
+from acquire.simulator.procedural import PROCEDURAL
+from acquire.simulator.simulate import SimulateSettings
+from acquire.simulator.specification import CameraMove, ClipSpecification, Event, RainSpecification
+from manifests.errors import InputError
+from manifests.media import PICTURE_SUFFIXES
+
+HELD_OUT_PHOTOS = ("coffee", "cat", "camera")  # of the bundled ones, kept for held-out clips
+HELD_OUT_SHARE = 4  # of a user's pictures, about one in so many is kept for held-out clips
+RAIN_RANGES = {  # (lowest, highest) over clips; lengths, widths and brightness on a logarithmic scale
+    "orientation_deg": (50.0, 130.0),
+    "length_px": (9.0, 48.0),
+    "width_px": (1.0, 2.6),
+    "density": (0.05, 0.22),
+    "brightness": (45.0, 130.0),
+    "smeared": (0.0, 0.5),
+    "defocus_px": (0.2, 0.8),
+}
+_IRRATIONALS = (5**0.5, 2**0.5, 13**0.5 / 2, 3**0.5, 7**0.5, 11**0.5, 10**0.5)
+_LOGARITHMIC = ("length_px", "width_px", "density", "brightness")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """Backgrounds by family: what the n-th clip of each shows."""
+
+    photos: list[str]
+    held_out: list[str]
+
+    @classmethod
+    def of(cls, settings: SimulateSettings) -> _Sources:
+        if settings.backgrounds is None:
+            return cls([photo for photo in BUNDLED if photo not in HELD_OUT_PHOTOS], list(HELD_OUT_PHOTOS))
+        folder = Path(settings.backgrounds)
+        pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES) if folder.is_dir() else []
+        if not pictures:
+            raise InputError(f"{folder}: holds no pictures ({', '.join(sorted(PICTURE_SUFFIXES))}); name a folder with some")
+        kept = [str(path) for path in pictures if _number(path.name) % HELD_OUT_SHARE == 0]
+        return cls([str(path) for path in pictures if str(path) not in kept], kept)
+
+
+def world(settings: SimulateSettings) -> list[ClipSpecification]:
+    """The clips' specifications. Raises InputError for an unknown kind in the mix or a folder without pictures."""
+    unknown = [kind for kind in settings.mix if kind not in OTHERS]
+    if unknown:
+        raise InputError(f"mix: {', '.join(unknown)}: no such kind of clip; choose from {', '.join(OTHERS)}")
+    sources = _Sources.of(settings)
+    frame = settings.width, settings.height
+    rain = _spread(sources.photos, frame, settings.clips)
+    held_out = _spread(sources.held_out, frame, settings.held_out, procedural_from=10_000)
+    others = _spread(sources.photos, frame, settings.others if settings.mix else 0, procedural_from=20_000, mirrored=True)
+    clips = [_clip(settings, "rain", number, 3 * number, name) for number, name in enumerate(rain)]
+    clips += [_clip(settings, "holdout", number, 3 * number + 1, name) for number, name in enumerate(held_out)]
+    for number, name in enumerate(others):
+        kind = settings.mix[number % len(settings.mix)]
+        clips.append(OTHERS[kind](_clip(settings, kind, number, 3 * number + 2, name)))
+    return clips
+
+
+def rain_parameters(index: int) -> RainSpecification:
+    """The rain of the clip with this index: no other index has any of its parameters."""
+    values: dict[str, float] = {}
+    for (name, (low, high)), irrational in zip(RAIN_RANGES.items(), _IRRATIONALS, strict=True):
+        share = (0.37 + index * irrational) % 1.0
+        values[name] = low * (high / low) ** share if name in _LOGARITHMIC else low + (high - low) * share
+    return RainSpecification(layers=1 + index // 3 % 3, **values)
+
+
+def _spread(photos: list[str], frame: tuple[int, int], count: int, procedural_from: int = 0, mirrored: bool = False) -> list[str]:
+    """`count` backgrounds: each photo's first place, then their second ones, and so on, then procedural scenes in turn."""
+    offered = {photo: places(photo, frame) for photo in photos} if count else {}
+    found = []
+    for place in range(max(offered.values(), default=0)):
+        found += [f"{photo}:{place + (number if mirrored else 0)}" for photo, number in offered.items() if place < number]
+    scenes = list(PROCEDURAL)
+    missing = max(0, count - len(found))
+    return found[:count] + [f"{scenes[n % len(scenes)]}:{procedural_from + n // len(scenes)}" for n in range(missing)]
+
+
+def _clip(settings: SimulateSettings, kind: str, number: int, index: int, background: str) -> ClipSpecification:
+    """A static camera in rain, in a file as they come: some with a variable frame rate, some with a rotation tag, some by another codec."""
+    name = f"{kind}-{number:03d}-{stem(background)}"
+    return ClipSpecification(
+        name=name,
+        seed=_number(f"{settings.seed}:{name}"),
+        width=settings.width,
+        height=settings.height,
+        frames=settings.frames,
+        fps=settings.fps,
+        background=background,
+        rain=rain_parameters(index),
+        quality=settings.quality,
+        codec="libx265" if number % 6 == 5 else "libx264",
+        variable_frame_rate=number % 4 == 3,
+        rotation_deg=90 if number % 5 == 2 else 0,
+    )
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6])
+
+
+# --- the other clips ----------------------------------------------------------------------------------------------------------------
+
+
+def _moved(kind: str, amount_per_width: float = 0.0, amount: float = 0.0) -> Callable[[ClipSpecification], ClipSpecification]:
+    """A camera move; directions differ from clip to clip."""
+
+    def change(clip: ClipSpecification) -> ClipSpecification:
+        distance = amount + amount_per_width * clip.width
+        move = CameraMove(kind, round(distance, 2), direction_deg=clip.seed % 360, frame=round(0.6 * clip.frames))  # type: ignore[arg-type]
+        return replace(clip, camera=move)
+
+    return change
+
+
+def _with(*events: Event, dry: bool = False) -> Callable[[ClipSpecification], ClipSpecification]:
+    return lambda clip: replace(clip, events=events, rain=None if dry else clip.rain)
+
+
+def _cut(clip: ClipSpecification) -> ClipSpecification:
+    return replace(clip, events=(Event("cut", clip.frames // 2, background=f"street:{30_000 + clip.seed % 10_000}"),))
+
+
+def _fade(clip: ClipSpecification) -> ClipSpecification:
+    span = clip.frames // 2, clip.frames // 2 + max(1, clip.frames // 6)
+    return replace(clip, events=(Event("fade", *span, background=f"thicket:{30_000 + clip.seed % 10_000}"),))
+
+
+def _flash(clip: ClipSpecification) -> ClipSpecification:
+    first = clip.frames // 3
+    return replace(clip, events=(Event("flash", first, min(clip.frames, first + 3)),))
+
+
+def _traffic(clip: ClipSpecification) -> ClipSpecification:
+    return replace(clip, rain=None, events=(Event("objects", strength=5),))
+
+
+OTHERS: dict[str, Callable[[ClipSpecification], ClipSpecification]] = {
+    "pan": _moved("pan", amount_per_width=0.006),
+    "shake": _moved("shake", amount_per_width=0.015),
+    "cut": _cut,
+    "frozen": _with(Event("frozen")),
+    "dry": _with(dry=True),
+    "bump": _moved("bump", amount_per_width=0.015),
+    "objects": _with(Event("objects")),
+    "zoom": _moved("zoom", amount=12.0),
+    "roll": _moved("roll", amount=6.0),
+    "overlay": _with(Event("overlay")),
+    "exposure": _with(Event("exposure", strength=0.6)),
+    "traffic": _traffic,
+    "drift": _moved("drift", amount_per_width=0.05),
+    "glass": _with(Event("glass"), dry=True),
+    "leaves": _with(Event("leaves", strength=0.4)),
+    "fade": _fade,
+    "flash": _flash,
+    "haze": _with(Event("haze")),
+    "bars": _with(Event("bars")),
+    "snow": _with(Event("snow"), dry=True),
+}
