@@ -11,12 +11,13 @@ import dataclasses
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from acquire.failures import Failure, Refused
+from manifests.errors import InputError
 from manifests.tables import Footage
 from manifests.workspace import Workspace
 
@@ -46,10 +47,21 @@ def read_footage(workspace: Workspace) -> list[Footage]:
     return read_rows(Footage, table) if table_exists(table) else []
 
 
-def require_size(path: Path, probe: Probe) -> None:
-    """Raises Refused where the picture is too small to be of use."""
-    if min(probe.width, probe.height) < SMALLEST_SIDE_PX:
-        raise Refused("unsupported", f"{path.name}: {probe.width}x{probe.height} px, and a side must have at least {SMALLEST_SIDE_PX} px")
+def decode_whole(media: Path, name: str, timeout_s: float | None = None) -> Probe:
+    """Decode media to their end; in a child process of its own where `timeout_s` is given. `name` is what messages call them.
+
+    Raises Refused where they do not decode, or are too small to be of use.
+    """
+    from manifests.executors import call_in_child
+    from manifests.media import probe
+
+    try:
+        found = probe(media) if timeout_s is None else call_in_child(probe, media, timeout_s=timeout_s)
+    except InputError as error:
+        raise Refused("decode", str(error).replace(str(media), name)) from error
+    if min(found.width, found.height) < SMALLEST_SIDE_PX:
+        raise Refused("unsupported", f"{name}: {found.width}x{found.height} px, and a side must have at least {SMALLEST_SIDE_PX} px")
+    return found
 
 
 def settle(arrived: Path, sha256: str, workspace: Workspace) -> Path:
@@ -108,20 +120,8 @@ def failed_row(source: Source, source_id: str, origin: str, failure: Failure, no
     )
 
 
-def merge(rows: Iterable[Footage], known: Mapping[str, Footage]) -> list[Footage]:
-    """Rows as they are to be written: one of the same content that is known already only notes the further source.
-
-    A known row that failed, or whose media are gone, is for the caller to leave out of `known`.
-    """
-    merged: dict[str, Footage] = {}
-    for row in rows:
-        there = merged.get(row.footage_id) or known.get(row.footage_id)
-        merged[row.footage_id] = row if there is None or there.source_id == row.source_id else also_at(there, row.source_id)
-    return list(merged.values())
-
-
 def also_at(row: Footage, source_id: str) -> Footage:
-    """The row with a further source that gave the same bytes."""
+    """The row with a further source that gave the same bytes; the same row where it is known."""
     if source_id in (row.source_id, *row.also_at):
         return row
     return dataclasses.replace(row, also_at=(*row.also_at, source_id))

@@ -20,17 +20,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from acquire.failures import KINDS, Failure, Refused, classify, is_due
+from acquire.failures import KINDS, Failure, classify, is_due
 from acquire.intake import (
+    also_at,
+    decode_whole,
     failed_id,
     failed_row,
     footage_folder,
     footage_id,
     incoming_folder,
-    merge,
     probed,
     read_footage,
-    require_size,
     settle,
 )
 from acquire.youtube.links import Link, read_links
@@ -236,16 +236,10 @@ class _Batch:
     def fetched(self, link: Link, folder: Path, warnings: list[str]) -> Footage:
         """The row of a video that came whole."""
         from acquire.youtube.download import TOOL
-        from manifests.executors import call_in_child
         from manifests.files import file_sha256
-        from manifests.media import probe
 
         offer, arrived = self._persistently(link, folder, warnings)
-        try:
-            found = call_in_child(probe, arrived, timeout_s=self.settings.decode_timeout_s)
-        except InputError as error:
-            raise Refused("decode", str(error)) from error
-        require_size(arrived, found)
+        found = decode_whole(arrived, link.url, self.settings.decode_timeout_s)
         sha256, size = file_sha256(arrived), arrived.stat().st_size
         place = settle(arrived, sha256, self.workspace)
         shutil.rmtree(folder, ignore_errors=True)
@@ -280,11 +274,10 @@ class _Batch:
         return failed_row("youtube", link.source_id, link.url, failure, now, earlier, TOOL)
 
     def save(self, rows: Sequence[Footage], drop: Sequence[str] = ()) -> None:
-        """Write rows, and drop the failure that an ok one makes good."""
+        """Write rows, and drop the failure that an ok one makes good. Content that is there already only notes its further link."""
         from manifests.files import Provenance, append_rows
 
-        known = {row.footage_id: self.rows[row.footage_id] for row in rows if row.footage_id in self.rows}
-        written = merge(rows, {key: row for key, row in known.items() if self._is_there(row)})
+        written = [self._joined(row) for row in rows]
         made_good = [failed_id("youtube", row.source_id) for row in rows if row.status == "ok"]
         dropped = [key for key in (*made_good, *drop) if key in self.rows]
         settings = {name: value for name, value in dataclasses.asdict(self.settings).items() if name not in SECRETS}
@@ -343,6 +336,10 @@ class _Batch:
 
         earlier = self.rows.get(failed_id("youtube", link.source_id))
         return earlier is None or is_due(earlier, self.now(), TOOL, self.settings.retry)
+
+    def _joined(self, row: Footage) -> Footage:
+        earlier = self.rows.get(row.footage_id)
+        return also_at(earlier, row.source_id) if earlier is not None and self._is_there(earlier) else row
 
     def _is_there(self, row: Footage) -> bool:
         return row.status == "ok" and row.path is not None and self.workspace.resolve(row.path).exists()

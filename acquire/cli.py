@@ -1,0 +1,129 @@
+"""`acquire`: footage from YouTube, from one's own camera or from the simulator, as files and rows of `footage.parquet`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from acquire.failures import KINDS
+from acquire.shown import printable
+from acquire.tripod import TripodSettings
+from acquire.youtube import YoutubeSettings
+from manifests.options import Commands, dry_run_option, json_option, settings_option, workers_option, workspace_option
+from manifests.tables import Footage
+from manifests.workspace import Workspace
+
+
+@click.group(cls=Commands)
+@click.version_option(package_name="rainlapse")
+def main() -> None:
+    """Bring footage into a workspace: fetched, copied or rendered; decoded whole, hashed, and every failure named."""
+
+
+@main.command()
+@click.argument("urls", type=click.Path(dir_okay=False, path_type=Path))
+@workspace_option
+@click.option("--allow-generic", is_flag=True, help="Fetch direct links (mp4, HLS, DASH) of other sites too.")
+@click.option("--format", "format_", metavar="SELECTION", help="yt-dlp's format selection.")
+@click.option("--cookies", type=click.Path(dir_okay=False), metavar="FILE", help="Cookies in Netscape's format; a private copy is used.")
+@click.option("--proxy", metavar="URL", help="Ask through this proxy.")
+@click.option("--rate-limit", metavar="RATE", help="At most so many bytes a second: 500K, 4M.")
+@click.option("--extractor-args", multiple=True, metavar="ARGS", help="For yt-dlp's extractors: youtube:player_client=web. Repeatable.")
+@click.option("--retry", multiple=True, type=click.Choice(list(KINDS)), help="Ask again for what failed so, due or not. Repeatable.")
+@settings_option(YoutubeSettings)
+@dry_run_option
+@json_option
+def youtube(urls: Path, workspace: Workspace, settings: YoutubeSettings, dry_run: bool, as_json: bool, **given: Any) -> None:
+    """Fetch the videos that URLS, a text file with one link a line, asks for.
+
+    Videos, shorts, live recordings, bare ids, playlists, channels and searches (ytsearch20:WORDS). What is there already is not asked for
+    again; what failed waits until it is due. You are bound by YouTube's terms and by the uploaders' rights.
+    """
+    from acquire import youtube as source
+
+    given["format"] = given.pop("format_")
+    settings = dataclasses.replace(settings, **{name: value for name, value in given.items() if value})
+    if dry_run:
+        for offer in source.preview(urls, settings, workspace, say=_say):
+            click.echo(json.dumps(offer) if as_json else _offered(offer))
+        return
+    source.youtube(urls, settings, workspace, say=_say, on_row=_row_printer(as_json)).finish(as_json)
+
+
+@main.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FOLDER...")
+@workspace_option
+@click.option("--in-place", is_flag=True, help="Leave the files where they are and keep their absolute paths, instead of copying them.")
+@settings_option(TripodSettings)
+@workers_option
+@dry_run_option
+@json_option
+def tripod(
+    folders: tuple[Path, ...], workspace: Workspace, in_place: bool, settings: TripodSettings, workers: int, dry_run: bool, as_json: bool
+) -> None:
+    """Take in the videos and series of stills in FOLDER and below it, from one's own camera.
+
+    At least two numbered pictures of one size in a folder are a series. A card read twice adds nothing.
+    """
+    from acquire import tripod as source
+
+    if in_place:
+        settings = dataclasses.replace(settings, in_place=True)
+    if dry_run:
+        for found in source.found_footage(folders, workspace, say=_say):
+            size = sum(file.stat().st_size for file in found.files)
+            entry = {"source_id": found.name, "media": "stills" if found.pictures else "video", "files": len(found.files), "bytes": size}
+            click.echo(json.dumps(entry) if as_json else f"{printable(found.name)}: {len(found.files)} files, {_size(size)}")
+        return
+    source.tripod(folders, settings, workspace, workers=workers, say=_say, on_row=_row_printer(as_json)).finish(as_json)
+
+
+@main.command()
+@workspace_option
+@json_option
+def status(workspace: Workspace, as_json: bool) -> None:
+    """Count footage by source and outcome, and say what may be asked for again, and when."""
+    from acquire.status import status as count
+    from manifests.files import read_rows, utc_now
+
+    for group in count(read_rows(Footage, workspace.table(Footage)), utc_now()):
+        if as_json:
+            click.echo(json.dumps(dataclasses.asdict(group), default=str))
+        elif group.status == "ok":
+            click.echo(f"{group.source:10} {group.number:6}  ok  {group.duration_s / 3600:.2f} h, {_size(group.bytes)}")
+        else:
+            waiting = "" if group.next_attempt_at is None else f", next after {group.next_attempt_at.astimezone():%Y-%m-%d %H:%M}"
+            click.echo(f"{group.source:10} {group.number:6}  {group.error_kind}  {group.due} due now{waiting}: {group.advice}")
+
+
+def _say(line: str) -> None:
+    click.echo(printable(line), err=True)
+
+
+def _row_printer(as_json: bool) -> Callable[[Footage], None]:
+    def show(row: Footage) -> None:
+        if as_json:
+            click.echo(json.dumps(dataclasses.asdict(row), default=str))
+
+    return show
+
+
+def _offered(offer: dict[str, Any]) -> str:
+    if "error" in offer:
+        return printable(f"{offer['url']}: {offer['error_kind']}: {offer['error']}")
+    length = "length unknown" if offer["duration_s"] is None else f"{offer['duration_s'] / 60:.1f} min"
+    size = "size unknown" if offer["bytes"] is None else _size(offer["bytes"])
+    return printable(f"{offer['url']}: {offer['title']} ({length}, {size}, {offer['format']})")
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
