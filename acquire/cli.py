@@ -12,11 +12,32 @@ import click
 
 from acquire.failures import KINDS
 from acquire.shown import printable
+from acquire.simulator.simulate import SimulateSettings
 from acquire.tripod import TripodSettings
 from acquire.youtube import YoutubeSettings
 from manifests.options import Commands, dry_run_option, json_option, settings_option, workers_option, workspace_option
 from manifests.tables import Footage
 from manifests.workspace import Workspace
+
+
+def _kinds(_ctx: click.Context, _option: click.Parameter, given: str | None) -> tuple[str, ...] | None:
+    return None if given is None else tuple(kind.strip() for kind in given.split(",") if kind.strip())
+
+
+def _sides(_ctx: click.Context, _option: click.Parameter, given: str | None) -> dict[str, int] | None:
+    if given is None:
+        return None
+    width, _, height = given.lower().partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise click.BadParameter(f"{given!r}: write WIDTHxHEIGHT in px, as in 320x240")
+    return {"width": int(width), "height": int(height)}
+
+
+def _changed(settings: SimulateSettings, given: dict[str, Any]) -> SimulateSettings:
+    try:
+        return dataclasses.replace(settings, **{name: value for name, value in given.items() if value is not None})
+    except ValueError as error:  # the settings check their own values
+        raise click.UsageError(str(error)) from error
 
 
 @click.group(cls=Commands)
@@ -81,6 +102,37 @@ def tripod(
             click.echo(json.dumps(entry) if as_json else f"{printable(found.name)}: {len(found.files)} files, {_size(size)}")
         return
     source.tripod(folders, settings, workspace, workers=workers, say=_say, on_row=_row_printer(as_json)).finish(as_json)
+
+
+@main.command()
+@workspace_option
+@click.option("--clips", type=click.IntRange(0), help="Static rain scenes to train on.")
+@click.option("--held-out", type=click.IntRange(0), help="Static rain scenes kept for evaluation.")
+@click.option("--others", type=click.IntRange(0), help="Further clips, of the kinds in --mix.")
+@click.option("--mix", metavar="KIND,...", callback=_kinds, help="Kinds of the further clips, taken in turn.")
+@click.option("--seed", type=int, help="Another seed, another world.")
+@click.option("--size", metavar="WxH", callback=_sides, help="Upright size of the clips, px.")
+@click.option("--frames", type=click.IntRange(1), help="Frames a clip.")
+@click.option("--backgrounds", type=click.Path(exists=True, file_okay=False), metavar="DIR", help="Pictures to rain on.")
+@settings_option(SimulateSettings)
+@workers_option
+@dry_run_option
+@json_option
+def simulate(workspace: Workspace, settings: SimulateSettings, workers: int, dry_run: bool, as_json: bool, **given: Any) -> None:
+    """Render clips with known rain, background and camera into footage/, and the truth about them into manifests/truth.parquet.
+
+    What is rendered already is left alone; adding clips does not change those that are there.
+    """
+    from acquire.simulator import simulate as source
+
+    sides = given.pop("size") or {}
+    settings = _changed(settings, {**given, **sides})
+    if dry_run:
+        for clip in source.missing_clips(workspace, settings):
+            entry = {"clip_id": clip.name, "background": clip.background, "frames": clip.frames, "width": clip.width, "height": clip.height}
+            click.echo(json.dumps(entry) if as_json else f"{clip.name}: {clip.frames} frames of {clip.width}x{clip.height} px")
+        return
+    source.simulate(workspace, settings, workers=workers, on_row=_row_printer(as_json)).finish(as_json)
 
 
 @main.command()

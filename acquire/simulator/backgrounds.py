@@ -21,15 +21,15 @@ Picture = npt.NDArray[np.uint8]
 # Photos that lie inside scikit-image's wheel, with the shadow and light tints (RGB) that colour those stored grey.
 BUNDLED: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]] | None] = {
     "astronaut": None,
-    "brick": ((38, 22, 18), (226, 178, 150)),
-    "camera": ((10, 12, 16), (236, 238, 240)),
-    "cat": None,
-    "coffee": None,
-    "coins": ((30, 26, 20), (240, 226, 200)),
-    "grass": ((10, 24, 6), (196, 214, 130)),
-    "gravel": ((26, 24, 24), (222, 214, 202)),
     "motorcycle": None,
     "rocket": None,
+    "cat": None,
+    "coffee": None,
+    "camera": ((10, 12, 16), (236, 238, 240)),
+    "brick": ((38, 22, 18), (226, 178, 150)),
+    "grass": ((10, 24, 6), (196, 214, 130)),
+    "coins": ((30, 26, 20), (240, 226, 200)),
+    "gravel": ((26, 24, 24), (222, 214, 202)),
 }
 LARGEST_ENLARGEMENT = 1.12  # a place is enlarged by no more than this to fill a picture, as long as the photo is large enough
 

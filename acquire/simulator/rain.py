@@ -20,6 +20,7 @@ from acquire.simulator.streaks import Streaks, draw_streaks
 VISIBLE = 5.0  # grey levels: a pixel counts as rainy when it is brightened by more
 BRIGHT_GROUND = 0.55  # share of a streak's light that is lost over white ground
 LAYER_SHRINKS = 0.62  # a layer's streaks are this much shorter than those of the next nearer one
+CLUMP_COVERS = 1.4  # a clump of smeared noise covers so many times the pixels of one streak, measured
 PIXEL_VARIANCE = 1.0 / 12.0  # a pixel integrates over its square
 WIDTH_PER_DEVIATION = 2.0 * math.sqrt(2.0 * math.log(2.0))  # full width at half maximum of a Gaussian
 
@@ -126,10 +127,13 @@ def _smear(
     margin = math.ceil(0.75 * rain.length_px)
     shape = (size[1] + 2 * margin, size[0] + 2 * margin)
     points = np.zeros(shape, np.float32)
-    count = generator.poisson(optical_depth * points.size / _visible_area(peak, rain.length_px, deviation))
+    count = generator.poisson(optical_depth * points.size / (CLUMP_COVERS * _visible_area(peak, rain.length_px, deviation)))
     clump = generator.integers(1, 4, count)  # neighbouring drops run into one uneven streak
-    rows = np.repeat(generator.uniform(0, shape[0], count), clump) + generator.normal(0.0, 0.4 * rain.length_px, int(clump.sum()))
-    columns = np.repeat(generator.uniform(0, shape[1], count), clump) + generator.normal(0.0, rain.width_px, int(clump.sum()))
+    along = generator.normal(0.0, 0.4 * rain.length_px, int(clump.sum()))
+    across = generator.normal(0.0, rain.width_px, int(clump.sum()))
+    cosine, sine = math.cos(math.radians(orientation)), math.sin(math.radians(orientation))
+    columns = np.repeat(generator.uniform(0, shape[1], count), clump) + along * cosine + across * sine
+    rows = np.repeat(generator.uniform(0, shape[0], count), clump) - along * sine + across * cosine
     weight = np.repeat(peak * generator.uniform(1 / 3, 5 / 3, count) / clump**0.5, clump)
     inside = (rows >= 0) & (rows < shape[0]) & (columns >= 0) & (columns < shape[1])
     np.add.at(points, (rows[inside].astype(np.intp), columns[inside].astype(np.intp)), weight[inside])

@@ -86,7 +86,7 @@ def _render(
         pts_s=pts_s,
         picture=edited(_with_noise(taken, specification.noise, generator), specification, index),
         clean=clean_picture,
-        rain=np.asarray((rainy_picture - clean_picture).max(axis=2), np.uint8),
+        rain=_largest_channel(rainy_picture - clean_picture),
         orientation_deg=fallen.orientation_deg if fallen else None,
         lengths_px=fallen.lengths_px if fallen else np.zeros(0),
         widths_px=fallen.widths_px if fallen else np.zeros(0),
@@ -129,6 +129,10 @@ def content_sha256(path: Path) -> str:
         return file_sha256(path)
     stills = still_paths(path)
     return stills_sha256([still.name for still in stills], [file_sha256(still) for still in stills])
+
+
+def _largest_channel(added: Picture) -> Picture:
+    return np.maximum(np.maximum(added[..., 0], added[..., 1]), added[..., 2])
 
 
 def _with_noise(picture: npt.NDArray[np.float32], deviation: float, generator: np.random.Generator) -> npt.NDArray[np.uint8]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -51,8 +51,8 @@ class SimulateSettings:
     def __post_init__(self) -> None:
         if min(self.clips, self.held_out, self.others) < 0 or not 0 <= self.quality <= 100:
             raise ValueError("clips, held_out and others must not be negative, and quality lies between 0 and 100")
-        if min(self.width, self.height) < 32 or self.width % 2 or self.height % 2 or self.frames < 1 or self.fps <= 0:
-            raise ValueError("width and height must be even and at least 32, frames and fps positive")
+        if min(self.width, self.height) < 64 or self.width % 2 or self.height % 2 or self.frames < 1 or self.fps <= 0:
+            raise ValueError("width and height must be even and at least 64, frames and fps positive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,13 @@ def missing_clips(workspace: Workspace, settings: SimulateSettings) -> list[Clip
     return [clip for clip in world(settings) if rendered_from(clip) not in done]
 
 
-def simulate(workspace: Workspace, settings: SimulateSettings, *, workers: int) -> Summary:
+def simulate(
+    workspace: Workspace, settings: SimulateSettings, *, workers: int, on_row: Callable[[Footage], None] = lambda row: None
+) -> Summary:
     """Render what is missing of the world and write the rows of `footage` and `truth`, each as soon as its clip is done.
 
     Videos lie in `footage/<clip>.mp4`, rain-free pictures in `footage/clean/<clip>.png`. Raises InputError for settings that make no
-    world; a clip that cannot be rendered becomes a failed row.
+    world; a clip that cannot be rendered becomes a failed row. `on_row` is called with each footage row as it is saved.
     """
     from manifests.executors import run_rows
     from manifests.files import Provenance, append_rows, compact
@@ -95,6 +97,7 @@ def simulate(workspace: Workspace, settings: SimulateSettings, *, workers: int) 
             if result.truth is not None:  # last: a clip counts as done from here on
                 append_rows(Truth, workspace.table(Truth), [result.truth], provenance)
             summary.add("kept" if result.truth else "failed", footage.error)
+            on_row(footage)
 
     run_rows(
         partial(_render_row, workspace),

@@ -33,6 +33,7 @@ RAIN_RANGES = {  # (lowest, highest) over clips; lengths, widths and brightness 
     "defocus_px": (0.2, 0.8),
 }
 _IRRATIONALS = (5**0.5, 2**0.5, 13**0.5 / 2, 3**0.5, 7**0.5, 11**0.5, 10**0.5)
+ON_A_STREET = frozenset({"traffic"})  # kinds that need no photo but a procedural street
 _LOGARITHMIC = ("length_px", "width_px", "density", "brightness")
 
 
@@ -64,11 +65,12 @@ def world(settings: SimulateSettings) -> list[ClipSpecification]:
     frame = settings.width, settings.height
     rain = _spread(sources.photos, frame, settings.clips)
     held_out = _spread(sources.held_out, frame, settings.held_out, procedural_from=10_000)
-    others = _spread(sources.photos, frame, settings.others if settings.mix else 0, procedural_from=20_000, mirrored=True)
+    others = _spread(sources.photos, frame, settings.others if settings.mix else 0, procedural_from=15_000, mirrored=True)
     clips = [_clip(settings, "rain", number, 3 * number, name) for number, name in enumerate(rain)]
     clips += [_clip(settings, "holdout", number, 3 * number + 1, name) for number, name in enumerate(held_out)]
-    for number, name in enumerate(others):
+    for number, photo in enumerate(others):
         kind = settings.mix[number % len(settings.mix)]
+        name = f"street:{20_000 + number}" if kind in ON_A_STREET else photo
         clips.append(OTHERS[kind](_clip(settings, kind, number, 3 * number + 2, name)))
     return clips
 
