@@ -1,0 +1,247 @@
+"""Every frame of a scene and every pair is scored, against the truth as the scene shows it, once, and said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from click.testing import CliRunner, Result
+
+from manifests.errors import InputError
+from manifests.files import read_rows
+from manifests.media import read_picture, write_png
+from manifests.tables import Scene, Score
+from manifests.workspace import Workspace
+from tests.worlds import World, add_streaks, background, clean_picture, make_world, write_world
+from train.cli import main
+from train.evaluate import evaluate
+from train.metrics import PROTOCOLS, as_8_bit, score
+from train.network import DerainingNetwork, build
+from train.presets import SMALL
+
+Picture = npt.NDArray[np.uint8]
+
+
+def one_less(picture: Picture) -> npt.NDArray[np.float32]:
+    """Stands in for a network: every pixel one and a quarter level darker."""
+    return np.asarray(np.maximum(picture.astype(np.float32) - 1.25, 0) / 255, dtype=np.float32)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return make_world(tmp_path / "work")
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[Picture]:
+    """What the network was shown."""
+    shown: list[Picture] = []
+
+    def derain_picture(_network: DerainingNetwork, picture: Picture) -> npt.NDArray[np.float32]:
+        shown.append(picture)
+        return one_less(picture)
+
+    monkeypatch.setattr("train.evaluate.load_network", lambda _path: build(SMALL))
+    monkeypatch.setattr("train.evaluate.derain_picture", derain_picture)
+    return shown
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(b"weights")
+    return path
+
+
+def test_every_frame_is_scored_against_the_truth_as_the_scene_shows_it(world: World, checkpoint: Path, calls: list[Picture]) -> None:
+    found = evaluate(checkpoint, world.workspace.table(Scene), protocols=PROTOCOLS, workspace=world.workspace)
+    clean = clean_picture(world, 1)  # the test split's scene
+    rainy = [read_picture(world.workspace.resolve(frame)) for frame in world.scenes[1].frames]
+    stack = np.stack(rainy)
+    candidates: dict[str, list[npt.NDArray[np.float32]] | list[Picture]] = {
+        "ours": [one_less(picture) for picture in rainy],
+        "input": rainy,
+        "temporal mean": [(stack.mean(axis=0) / 255).astype(np.float32)],
+        "temporal median": [(np.median(stack, axis=0) / 255).astype(np.float32)],
+    }
+    assert found.left_out == found.failed == ()
+    for protocol in PROTOCOLS:
+        for method, pictures in candidates.items():
+            expected = np.mean([score(picture, clean, protocol) for picture in pictures], axis=0)
+            result = found.result(protocol, method)
+            assert result.n == len(pictures)
+            np.testing.assert_allclose([result.psnr or 0, result.ssim], expected)
+    assert found.result("rgb", "temporal median").ssim > found.result("rgb", "input").ssim + 0.1
+
+
+def test_rows_are_stored_with_what_they_were_made_of_and_not_computed_again(world: World, checkpoint: Path, calls: list[Picture]) -> None:
+    def run() -> list[Score]:
+        found = evaluate(checkpoint, world.workspace.table(Scene), protocols=["rgb"], workspace=world.workspace)
+        stored = read_rows(Score, world.workspace.table(Score))
+        assert sorted(stored, key=lambda row: row.score_id) == sorted(found.scores, key=lambda row: row.score_id)
+        return stored
+
+    rows = run()
+    assert len(rows) == 5 * 2 + 2
+    ours = next(row for row in rows if row.checkpoint is not None)
+    assert ours.picture == world.scenes[1].frames[0]
+    assert ours.picture_sha256 == world.scenes[1].sha256[0]
+    assert ours.truth == "truth/rain-001.png"
+    assert ours.scene_id == world.scenes[1].scene_id
+    assert "torch" in ours.versions
+    shown = len(calls)
+    assert run() == rows
+    assert len(calls) == shown + 4  # the worst pictures are drawn again, and nothing else
+    checkpoint.write_bytes(b"other weights")
+    assert len(run_other(world, checkpoint)) == len(rows) + 5  # doing nothing and the temporal rows are known already
+
+
+def run_other(world: World, checkpoint: Path) -> list[Score]:
+    evaluate(checkpoint, world.workspace.table(Scene), protocols=["rgb"], workspace=world.workspace)
+    return read_rows(Score, world.workspace.table(Score))
+
+
+def test_an_interrupted_evaluation_goes_on(world: World, checkpoint: Path, calls: list[Picture], monkeypatch: pytest.MonkeyPatch) -> None:
+    world.scenes[0] = replace(world.scenes[0], split="test")
+    write_world(world)
+
+    def interrupted(_network: DerainingNetwork, picture: Picture) -> npt.NDArray[np.float32]:
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        calls.append(picture)
+        return one_less(picture)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("train.evaluate.derain_picture", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            evaluate(checkpoint, world.workspace.table(Scene), protocols=["rgb"], workspace=world.workspace)
+    first_scene = read_rows(Score, world.workspace.table(Score))
+    assert len(first_scene) == 12
+    calls.clear()
+    found = evaluate(checkpoint, world.workspace.table(Scene), protocols=["rgb"], workspace=world.workspace)
+    assert len(found.scores) == 24
+    assert len(calls) == 5 + 4
+
+
+def folder_of_pairs(root: Path, number: int = 3) -> Path:
+    rng = np.random.default_rng(0)
+    for index in range(number):
+        clean = background(40, 36, rng)
+        write_png(root / "input" / f"{index}.png", add_streaks(clean, rng))
+        write_png(root / "target" / f"{index}.png", clean)
+    return root
+
+
+def test_pairs_are_scored_and_what_stays_unpaired_is_named(tmp_path: Path, checkpoint: Path, calls: list[Picture]) -> None:
+    pairs = folder_of_pairs(tmp_path / "pairs")
+    write_png(pairs / "input" / "lonely.png", np.zeros((36, 40, 3), np.uint8))
+    found = evaluate(checkpoint, pairs=pairs, protocols=["y-mprnet"], workspace=Workspace(tmp_path / "work"))
+    assert [line.rpartition("/")[2] for line in found.left_out] == ["lonely.png: unpaired"]
+    rainy = [read_picture(pairs / "input" / f"{index}.png") for index in range(3)]
+    clean = [read_picture(pairs / "target" / f"{index}.png") for index in range(3)]
+    for method, way in (("ours", one_less), ("input", as_8_bit)):
+        expected = np.mean([score(way(a), b, "y-mprnet") for a, b in zip(rainy, clean, strict=True)], axis=0)
+        result = found.result("y-mprnet", method)
+        assert result.n == 3
+        np.testing.assert_allclose([result.psnr or 0, result.ssim], expected)
+    with pytest.raises(KeyError):
+        found.result("y-mprnet", "temporal median")
+    assert found.worst == tmp_path / "work" / "report" / found.worst.name
+    assert read_picture(found.worst).shape[1] > 4 * 40
+
+
+def test_a_perfect_output_has_no_finite_psnr_and_is_not_in_the_mean(tmp_path: Path, checkpoint: Path, calls: list[Picture]) -> None:
+    pairs = folder_of_pairs(tmp_path / "pairs", 2)
+    write_png(pairs / "input" / "1.png", read_picture(pairs / "target" / "1.png"))
+    found = evaluate(checkpoint, pairs=pairs, protocols=["rgb"], workspace=Workspace(tmp_path / "work"))
+    only = score(read_picture(pairs / "input" / "0.png"), read_picture(pairs / "target" / "0.png"), "rgb")
+    assert found.result("rgb", "input").psnr == pytest.approx(only[0])
+    assert found.result("rgb", "input").ssim == pytest.approx((only[1] + 1) / 2)
+    assert found.result("rgb", "input").n == 2
+
+
+def change_a_frame(world: World) -> str:
+    path = world.workspace.resolve(world.scenes[1].frames[3])
+    write_png(path, np.zeros((40, 48, 3), np.uint8))
+    return "has changed since its scene was made"
+
+
+def lose_a_frame(world: World) -> str:
+    world.workspace.resolve(world.scenes[1].frames[0]).unlink()
+    return "no such picture"
+
+
+def lose_the_truth(world: World) -> str:
+    assert world.truth[1].clean is not None
+    world.workspace.resolve(world.truth[1].clean).unlink()
+    return "rain-001.png"
+
+
+def shrink_the_truth(world: World) -> str:
+    assert world.truth[1].clean is not None
+    write_png(world.workspace.resolve(world.truth[1].clean), np.zeros((30, 30, 3), np.uint8))
+    return "is 30x30 px, and a scene shows 48x40 px of it at 4, 8"
+
+
+@pytest.mark.parametrize("damage", [change_a_frame, lose_a_frame, lose_the_truth, shrink_the_truth])
+def test_a_damaged_scene_fails_by_name_and_the_others_are_scored(
+    world: World, checkpoint: Path, calls: list[Picture], damage: Callable[[World], str]
+) -> None:
+    world.scenes[0] = replace(world.scenes[0], split="test")
+    write_world(world)
+    message = damage(world)
+    found = evaluate(checkpoint, world.workspace.table(Scene), protocols=["rgb"], workspace=world.workspace)
+    assert len(found.failed) == 1
+    assert message in found.failed[0]
+    assert found.result("rgb").n == 5
+    world.scenes[0] = replace(world.scenes[0], split="train")
+    write_world(world)
+    with pytest.raises(InputError, match="nothing could be scored"):
+        evaluate(checkpoint, world.workspace.table(Scene), protocols=["rgb"], workspace=world.workspace)
+
+
+def command(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["evaluate", *map(str, arguments)])
+
+
+def test_the_command_prints_a_table_and_json_lines(world: World, checkpoint: Path, calls: list[Picture]) -> None:
+    scenes = world.workspace.table(Scene)
+    text = command(checkpoint, scenes)
+    assert text.exit_code == 0
+    assert [line.split()[:2] for line in text.stdout.splitlines()[1:3]] == [["y-mprnet", "ours"], ["y-mprnet", "input"]]
+    lines = [
+        json.loads(line) for line in command(checkpoint, scenes, "--json", "--protocol", "rgb", "--protocol", "spanet").stdout.splitlines()
+    ]
+    assert [line["protocol"] for line in lines] == ["rgb", "spanet"]
+    found = evaluate(checkpoint, scenes, protocols=["rgb"], workspace=world.workspace)
+    ours, nothing = found.result("rgb"), found.result("rgb", "input")
+    assert {key: lines[0][key] for key in ("n", "psnr", "ssim", "psnr_input", "ssim_input")} == {
+        "n": 5,
+        "psnr": ours.psnr,
+        "ssim": ours.ssim,
+        "psnr_input": nothing.psnr,
+        "ssim_input": nothing.ssim,
+    }
+
+
+def test_the_command_says_what_is_wrong_in_one_line(world: World, checkpoint: Path, tmp_path: Path) -> None:
+    wrong = command(checkpoint, world.workspace.table(Scene))
+    assert wrong.exit_code == 1
+    assert "checkpoint.safetensors" in wrong.stderr
+    assert len(wrong.stderr.strip().splitlines()) == 1
+    assert command(checkpoint, tmp_path / "scenes.parquet").exit_code == 1
+    assert command(checkpoint, world.workspace.table(Scene), "--pairs", tmp_path).exit_code == 2
+
+
+def test_the_command_ends_with_3_when_some_failed(world: World, checkpoint: Path, calls: list[Picture]) -> None:
+    world.scenes[0] = replace(world.scenes[0], split="test")
+    write_world(world)
+    lose_a_frame(world)
+    ended = command(checkpoint, world.workspace.table(Scene))
+    assert ended.exit_code == 3
+    assert "failed: " in ended.stderr
