@@ -131,6 +131,7 @@ WORDS: tuple[Words, ...] = (
     Words("network", "not found, unable to continue"),
     Words("network", "Did not get any data blocks"),
     Words("network", "content too short"),
+    Words("network", "Got error:"),  # of a download, or of one fragment: no status tells that the whole is gone
     Words("network", "timed out"),
     Words("no_javascript", "No supported JavaScript runtime"),
     # Last: yt-dlp ends every error that it did not foresee with a request to report it.
@@ -219,6 +220,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _of_words(message: str) -> ErrorKind:
+    # A fragment's error comes as text alone. Its 404 does not say that the video is gone; but these say the same of all of it.
+    status = re.search(r"HTTP Error (401|403|429|451)\b", message)
+    if status is not None:
+        return _STATUS[int(status[1])]
     return next((words.kind for words in WORDS if _has(message, words.phrase)), "unknown")
 
 

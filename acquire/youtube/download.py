@@ -9,6 +9,7 @@ file that it was given; and it looks for files of its own among all sites, which
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import yt_dlp
-from yt_dlp.downloader.common import FileDownloader
 from yt_dlp.networking import Request
 
 from acquire.failures import Refused
@@ -167,8 +167,8 @@ def _join_anew(folder: Path) -> None:
 
 
 def _options(settings: YoutubeSettings, folder: Path, log: Log, direct: bool, cookies: Path | None) -> dict[str, Any]:
-    def pause(count: int) -> float:
-        return float(min(settings.retry_sleep_s * 2**count, 30.0))
+    def pause(n: int) -> float:
+        return float(min(settings.retry_sleep_s * 2**n, 30.0))
 
     return {
         "allowed_extractors": _GENERIC_ALONE if direct else _YOUTUBE_ALONE,
@@ -215,10 +215,10 @@ def _ffmpeg() -> str:
 def _bytes_per_second(text: str | None) -> int | None:
     if text is None:
         return None
-    number = FileDownloader.parse_bytes(text)
-    if not number:
+    read = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([kKmMgG]?)", text.strip())
+    if read is None or float(read[1]) == 0:
         raise InputError(f"rate limit {text!r}: not a number of bytes per second; write 500K or 4M")
-    return int(number)
+    return int(float(read[1]) * 1024 ** " kmg".index(read[2].lower() or " "))
 
 
 def _extractor_args(texts: tuple[str, ...]) -> dict[str, dict[str, list[str]]]:

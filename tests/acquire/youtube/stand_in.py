@@ -23,7 +23,7 @@ class YoutubeIE(InfoExtractor):  # type: ignore[misc]  # named so that yt-dlp ta
         video_id = self._match_id(url)
         self.asked.append(video_id)
         answer = self.answers[video_id]
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return {"id": video_id, **answer}
 
@@ -37,7 +37,7 @@ class YoutubeTabIE(InfoExtractor):  # type: ignore[misc]
 
     def _real_extract(self, url: str) -> Any:
         answer = self.lists[url]
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return self.playlist_result([self.url_result(entry) for entry in answer], playlist_id="list", playlist_title="A list")
 
