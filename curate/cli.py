@@ -1,0 +1,73 @@
+"""`curate`: from footage to scenes in which only the rain changes, and from scenes to a release."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from curate.rain_diversity import RainDiversitySettings
+from curate.sequences import SequencesSettings
+from manifests.options import Commands, dry_run_option, json_option, settings_option, workers_option, workspace_option
+from manifests.workspace import Workspace
+
+
+@click.group(cls=Commands)
+@click.version_option(package_name="rainlapse")
+def main() -> None:
+    """Find where camera and scene stand still, whether it rains there, and the frames whose rain differs most."""
+
+
+@main.command("rain-diversity")
+@workspace_option
+@workers_option
+@settings_option(RainDiversitySettings)
+@dry_run_option
+@json_option
+def rain_diversity(workspace: Workspace, workers: int, settings: RainDiversitySettings, dry_run: bool, as_json: bool) -> None:
+    """Measure the rain of each static segment, and decide whether it rains and differs from frame to frame.
+
+    What was measured is not measured again; a changed threshold only decides anew.
+    """
+    from curate import rain_diversity as stage
+
+    if dry_run:
+        _show(stage.preview(workspace, settings), as_json)
+        return
+    stage.run(workspace, settings, workers=workers, on_row=_row_printer(as_json)).finish(as_json)
+
+
+@main.command()
+@workspace_option
+@workers_option
+@settings_option(SequencesSettings)
+@dry_run_option
+@json_option
+def sequences(workspace: Workspace, workers: int, settings: SequencesSettings, dry_run: bool, as_json: bool) -> None:
+    """Choose the frames of each scene, write them without loss, and split the scenes by place and source.
+
+    Footage named by the patterns of hold_out goes to the test split, with all that shows its places.
+    """
+    from curate import sequences as stage
+
+    if dry_run:
+        _show(stage.preview(workspace, settings), as_json)
+        return
+    stage.run(workspace, settings, workers=workers, on_row=_row_printer(as_json)).finish(as_json)
+
+
+def _show(found: dict[str, Any], as_json: bool) -> None:
+    click.echo(json.dumps(found) if as_json else "\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in found.items()))
+
+
+def _row_printer(as_json: bool) -> Any:
+    """Prints the short columns of a row as one JSON object; null where text is wanted."""
+    if not as_json:
+        return None
+
+    def show(row: Any) -> None:
+        shown = {name: getattr(row, name) for name in row.__dataclass_fields__}
+        click.echo(json.dumps({name: value for name, value in shown.items() if not isinstance(value, tuple)}))
+
+    return show

@@ -1,0 +1,133 @@
+"""The rain of a span's frames, one after another: each frame decoded once, a bounded number held at a time.
+
+Frames come in windows; a window's temporal median stands for what the camera sees without rain. Neighbours for the one-frame impulse are
+the nearest frames that differ: footage whose rate was raised by repeating frames shows no impulse against its own copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from curate.rain import CANDIDATE_LEVEL, Grey, Residual, Streaks, differing_share, impulse_residual, measure, median_residual
+from manifests.media import Frame
+
+REPEATED_SHARE = 2e-4  # a frame with fewer pixels than this off its predecessor's by CANDIDATE_LEVEL repeats it
+CELL_FRAMES = 0.1  # share of a window's frames in which a cell must hold a streak to count as touched
+
+ResidualName = Literal["median", "impulse"]
+
+
+@dataclass(slots=True)
+class RainSeries:
+    """What was measured over a span; lists hold one value a frame, but those of windows one a window."""
+
+    pts_s: list[float] = field(default_factory=list)
+    light: list[float] = field(default_factory=list)  # mean of the window's temporal median, grey levels
+    above_median: list[float] = field(default_factory=list)  # share of pixels brighter than the median
+    difference: list[float] = field(default_factory=list)  # of the frame and the one that follows it after the gap
+    streaks: dict[ResidualName, list[Streaks]] = field(default_factory=lambda: {"median": [], "impulse": []})
+    window_cells: dict[ResidualName, list[float]] = field(default_factory=lambda: {"median": [], "impulse": []})
+
+    def spoken(self) -> ResidualName:
+        """The residual in which streaks agree more, over more of the picture."""
+        return max(("impulse", "median"), key=self._agreement)
+
+    def _agreement(self, name: ResidualName) -> float:
+        concentration = float(np.median([streaks.concentration for streaks in self.streaks[name]]))
+        return concentration * float(np.sqrt(np.median(self.window_cells[name])))
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Consecutive frames with the pictures next to them; null at the span's ends."""
+
+    frames: Sequence[Frame]
+    before: Grey | None
+    after: Grey | None
+
+
+def measure_series(
+    frames: Iterable[Frame], window_frames: int, gap_s: float, prepare: Callable[[Grey], Grey], seen: Grey | None
+) -> RainSeries:
+    """Measure a span's grey frames.
+
+    `window_frames`: least frames of a window (a window holds up to twice as many); `gap_s`: how far apart frames are compared;
+    `prepare` crops a picture; `seen`: HW like the prepared pictures, 0 where nothing may count (null: everything counts).
+    """
+    series = RainSeries()
+    for window in _windows(frames, window_frames, prepare):
+        _measure_window(series, window, gap_s, seen)
+    return series
+
+
+def _windows(frames: Iterable[Frame], least: int, prepare: Callable[[Grey], Grey]) -> Iterator[_Window]:
+    """Windows of `least` frames; the last one of up to 2 `least`, so that no window is short beside others."""
+    held: list[Frame] = []
+    before: Grey | None = None
+    for frame in frames:
+        held.append(Frame(frame.index, frame.pts_s, prepare(frame.picture)))
+        if len(held) >= 2 * least:
+            yield _Window(held[:least], before, held[least].picture)
+            before = held[least - 1].picture
+            held = held[least:]
+    if held:
+        yield _Window(held, before, None)
+
+
+def _measure_window(series: RainSeries, window: _Window, gap_s: float, seen: Grey | None) -> None:
+    pictures = [frame.picture for frame in window.frames]
+    times = [frame.pts_s for frame in window.frames]
+    median = np.median(np.stack(pictures), axis=0).astype(np.uint8)
+    neighbours = _neighbours(window)
+    rises: list[Grey] = []
+    first = len(series.pts_s)
+    for picture, (before, after) in zip(pictures, neighbours, strict=True):
+        against_median = _only(median_residual(picture, median), seen)
+        rises.append(against_median.bright)
+        series.above_median.append(np.count_nonzero(against_median.bright > CANDIDATE_LEVEL) / against_median.bright.size)
+        series.streaks["median"].append(measure(against_median))
+        series.streaks["impulse"].append(measure(_only(impulse_residual(picture, before, after), seen)))
+    series.pts_s.extend(times)
+    series.light.extend([float(median.mean())] * len(times))
+    for early, late in enumerate(np.searchsorted(times, np.asarray(times) + gap_s - 1e-6)):
+        if late < len(times):
+            series.difference.append(differing_share(rises[early], rises[late]))
+    for name, streaks in series.streaks.items():
+        touched = np.mean([entry.cells for entry in streaks[first:]], axis=0)
+        series.window_cells[name].append(float(np.mean(touched >= CELL_FRAMES)))
+
+
+def _neighbours(window: _Window) -> list[tuple[Grey, Grey]]:
+    """For each frame the nearest pictures before and after that differ from it; at an end the one there is stands for both."""
+    pictures = [frame.picture for frame in window.frames]
+    around = [*([window.before] if window.before is not None else []), *pictures, *([window.after] if window.after is not None else [])]
+    offset = int(window.before is not None)
+    run_starts = [0, *(place for place in range(1, len(around)) if not _repeats(around[place], around[place - 1])), len(around)]
+    run_of = np.searchsorted(run_starts, np.arange(len(around)), side="right") - 1
+    found = []
+    for place in range(offset, offset + len(pictures)):
+        run = int(run_of[place])
+        before = around[run_starts[run] - 1] if run_starts[run] > 0 else None
+        after = around[run_starts[run + 1]] if run_starts[run + 1] < len(around) else None
+        here = around[place]
+        found.append((_first(before, after, here), _first(after, before, here)))
+    return found
+
+
+def _first(*pictures: Grey | None) -> Grey:
+    return next(picture for picture in pictures if picture is not None)
+
+
+def _repeats(picture: Grey, before: Grey) -> bool:
+    return bool(np.count_nonzero(cv2.absdiff(picture, before) > CANDIDATE_LEVEL) < REPEATED_SHARE * picture.size)
+
+
+def _only(residual: Residual, seen: Grey | None) -> Residual:
+    if seen is None:
+        return residual
+    return Residual(cv2.bitwise_and(residual.bright, seen).astype(np.uint8), cv2.bitwise_and(residual.dark, seen).astype(np.uint8))
