@@ -67,7 +67,5 @@ def _irregular_ticks(specification: ClipSpecification) -> list[int]:
     """Presentation times in `TICK_S`: intervals from three quarters to twice the usual one."""
     generator = np.random.default_rng([specification.seed, 1 << 20])
     usual = 1.0 / specification.fps / float(TICK_S)
-    intervals = usual * generator.choice([0.75, 0.9, 1.0, 1.0, 1.1, 2.0], specification.frames)
-    return [0, *np.maximum(np.rint(np.cumsum(intervals)), np.arange(1, specification.frames + 1)).astype(int).tolist()][
-        : specification.frames
-    ]
+    intervals = usual * generator.choice([0.75, 0.9, 1.0, 1.0, 1.1, 2.0], specification.frames - 1)
+    return [0, *np.cumsum(np.maximum(np.rint(intervals), 1)).astype(int).tolist()]
