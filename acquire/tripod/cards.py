@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from acquire.tripod.exposure import captured_at
+from acquire.tripod.exposure import captured_at, exif_tags
 from manifests.errors import InputError
 from manifests.workspace import Workspace
 
@@ -115,7 +115,7 @@ def _look(path: Path) -> _Picture:
 
     try:
         with Image.open(path) as picture:
-            return _Picture(path, picture.size, captured_at(picture.getexif(), zone=False))
+            return _Picture(path, picture.size, captured_at(exif_tags(picture), zone=False))
     except Exception:  # Pillow raises many classes for damaged files
         return _Picture(path, None, None)
 

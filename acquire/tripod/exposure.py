@@ -7,9 +7,12 @@ import re
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acquire.shown import printable
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _EXIF_FOLDER = 0x8769
 _MAKE, _MODEL = 0x010F, 0x0110
@@ -24,11 +27,11 @@ def read_exposure(pictures: Sequence[Path]) -> dict[str, Any]:
     """
     from PIL import Image
 
-    told: list[Mapping[int, Any]] = []
+    told: list[dict[int, Any]] = []
     for path in pictures:
         try:
             with Image.open(path) as picture:
-                told.append(picture.getexif())
+                told.append(exif_tags(picture))
         except Exception:  # Pillow raises many classes for damaged files, which probing will name
             continue
     if not told:
@@ -44,14 +47,19 @@ def read_exposure(pictures: Sequence[Path]) -> dict[str, Any]:
     }
 
 
-def captured_at(exif: Any, zone: bool = True) -> str | None:
+def exif_tags(picture: Image.Image) -> dict[int, Any]:
+    """The tags of a picture and of its camera, by number. To be read while the picture is open."""
+    exif = picture.getexif()
+    return {**exif, **exif.get_ifd(_EXIF_FOLDER)}
+
+
+def captured_at(tags: Mapping[int, Any], zone: bool = True) -> str | None:
     """When the shutter opened, ISO 8601, with the zone where the camera gave one (and `zone` asks for it)."""
-    details = exif.get_ifd(_EXIF_FOLDER)
-    time = re.fullmatch(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)\0*\s*", str(details.get(_TIME, "")))
+    time = re.fullmatch(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)\0*\s*", str(tags.get(_TIME, "")))
     if time is None or time[1] == "0000":
         return None
-    fraction = re.match(r"\d{1,6}", str(details.get(_TIME_FRACTION, "")))
-    offset = re.match(r"[+-]\d\d:\d\d", str(details.get(_ZONE, "")))
+    fraction = re.match(r"\d{1,6}", str(tags.get(_TIME_FRACTION, "")))
+    offset = re.match(r"[+-]\d\d:\d\d", str(tags.get(_ZONE, "")))
     return (
         f"{time[1]}-{time[2]}-{time[3]}T{time[4]}"
         + (f".{fraction[0]}" if fraction else "")
@@ -59,13 +67,13 @@ def captured_at(exif: Any, zone: bool = True) -> str | None:
     )  # fmt: skip
 
 
-def _camera(exif: Mapping[int, Any]) -> str | None:
-    make, model = (printable(str(exif.get(tag, "")).strip("\0 ")) for tag in (_MAKE, _MODEL))
+def _camera(tags: Mapping[int, Any]) -> str | None:
+    make, model = (printable(str(tags.get(tag, "")).strip("\0 ")) for tag in (_MAKE, _MODEL))
     return (model if model.startswith(make) else f"{make} {model}").strip() or None  # many models repeat their maker
 
 
-def _median(told: Sequence[Any], tag: int) -> float | None:
-    values = [number for exif in told if (number := _number(exif.get_ifd(_EXIF_FOLDER).get(tag))) is not None]
+def _median(told: Sequence[Mapping[int, Any]], tag: int) -> float | None:
+    values = [number for tags in told if (number := _number(tags.get(tag))) is not None]
     return statistics.median(values) if values else None
 
 

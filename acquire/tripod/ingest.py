@@ -62,10 +62,9 @@ def tripod(
 
     run = _Run(settings, workspace, say, on_row, {row.footage_id: row for row in read_footage(workspace)})
     found = found_footage(folders, workspace, say)
-    known = {key: row for key, row in run.rows.items() if run.is_settled(row)}
     try:
         run_rows(
-            functools.partial(ingest, settings=settings, workspace=workspace, known=known),
+            functools.partial(ingest, settings=settings, workspace=workspace, known=dict(run.known)),
             found,
             name=lambda entry: entry.path.name,
             on_error=run.broken,
@@ -202,18 +201,14 @@ class _Run:
     say: Callable[[str], None]
     on_row: Callable[[Footage], None]
     rows: dict[str, Footage]  # by key
+    known: dict[str, Footage] = field(init=False)  # rows by key whose content need not be looked at again
     failures: dict[str, Footage] = field(init=False)  # failed rows by source, as they were when the run began
     summary: Summary = field(default_factory=lambda: Summary("footage"))
     repeated: int = 0
 
     def __post_init__(self) -> None:
+        self.known = {key: row for key, row in self.rows.items() if self._is_settled(row)}
         self.failures = {row.source_id: row for row in self.rows.values() if row.status == "failed"}
-
-    def is_settled(self, row: Footage) -> bool:
-        """Whether the row's content need not be looked at again."""
-        if row.status == "ok":
-            return row.path is not None and self.workspace.resolve(row.path).exists()
-        return row.sha256 is not None and row.retryable is False and row.tool == _tool()
 
     def broken(self, found: Found, message: str) -> list[Footage]:
         """The row of a file whose process died or took too long. Without its content's key, so that the next run tries it again."""
@@ -225,19 +220,17 @@ class _Run:
         from manifests.files import Provenance, append_rows
 
         for row in rows:
-            earlier, failure = self.rows.get(row.footage_id), self.failures.get(row.source_id)
-            known = earlier is not None and self.is_settled(earlier)
+            known, failure = self.known.get(row.footage_id), self.failures.get(row.source_id)
             attempts = 1 + (failure.attempts if failure is not None else 0)
-            new = also_at(earlier, row.source_id) if known and earlier else dataclasses.replace(row, attempts=attempts)
+            new = also_at(known, row.source_id) if known is not None else dataclasses.replace(row, attempts=attempts)
             dropped = [failure.footage_id] if failure is not None and failure.footage_id != new.footage_id else []
-            if new != earlier or dropped:
+            if new != known or dropped:
                 provenance = Provenance("acquire tripod", dataclasses.asdict(self.settings))
                 append_rows(Footage, self.workspace.table(Footage), [new], provenance, dropped)
-                for key in dropped:
-                    self.rows.pop(key)
-                self.rows[new.footage_id] = new
+                if self._is_settled(new):
+                    self.known[new.footage_id] = new
                 self.on_row(new)
-            if known and new.status == "ok":
+            if known is not None and new.status == "ok":
                 self.repeated += 1
             else:
                 self.summary.add("kept" if new.status == "ok" else "failed", new.error_kind)
@@ -245,3 +238,8 @@ class _Run:
                 self.say(f"{row.origin}: {new.error_kind}: {new.error}")
             if new.error_kind == "disk_full":
                 raise InputError(f"{footage_folder(self.workspace)}: no space left on the disk; free some and run again")
+
+    def _is_settled(self, row: Footage) -> bool:
+        if row.status == "ok":
+            return row.path is not None and self.workspace.resolve(row.path).exists()
+        return row.sha256 is not None and row.retryable is False and row.tool == _tool()

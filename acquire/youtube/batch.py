@@ -146,7 +146,7 @@ class _Batch:
     rows: dict[str, Footage] = field(default_factory=dict)
     breaker: Breaker = field(default_factory=Breaker)
     rng: random.Random = field(default_factory=random.Random)
-    before: Link | None = None  # asked for last
+    before: Link | None = None  # the link asked for last
 
     def __post_init__(self) -> None:
         self.rows = {row.footage_id: row for row in read_footage(self.workspace)}

@@ -1,0 +1,106 @@
+"""The `acquire` command as a user meets it: one process, its output and its exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from acquire.cli import main
+from manifests.workspace import Workspace
+from tests.loopback import serve
+from tests.manifests.clips import encode
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Path:
+    (tmp_path / "card").mkdir()
+    encode(tmp_path / "card" / "clip.mp4", [index / 30 for index in range(10)])
+    (tmp_path / "card" / "garbage.mp4").write_bytes(b"no video" * 100)
+    return tmp_path / "card"
+
+
+def test_tripod_then_status(card: Path, tmp_path: Path) -> None:
+    result = run("tripod", card, "-C", tmp_path / "work", "--workers", "0")
+    assert result.exit_code == 3
+    assert "footage: 1 kept, 0 rejected, 1 failed" in result.stdout
+    assert "decode" in result.stdout
+    assert f"{card}/garbage.mp4" in result.stderr
+    told = run("status", "-C", tmp_path / "work", "--json")
+    assert told.exit_code == 0
+    groups = [json.loads(line) for line in told.stdout.splitlines()]
+    assert [(group["source"], group["status"], group["error_kind"], group["number"]) for group in groups] == [
+        ("tripod", "ok", None, 1),
+        ("tripod", "failed", "decode", 1),
+    ]
+    assert "decode" in run("status", "-C", tmp_path / "work").stdout
+
+
+def test_json_is_one_object_a_line(card: Path, tmp_path: Path) -> None:
+    result = run("tripod", card, "-C", tmp_path / "work", "--workers", "0", "--json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line.get("status") for line in lines] == ["ok", "failed", None]
+    assert lines[-1] == {"summary": "footage", "kept": 1, "rejected": 0, "failed": 1, "reasons": {"rejected": {}, "failed": {"decode": 1}}}
+
+
+def test_tripod_dry_run_writes_nothing(card: Path, tmp_path: Path) -> None:
+    result = run("tripod", card, "-C", tmp_path / "work", "--dry-run", "--json")
+    assert result.exit_code == 0
+    assert [json.loads(line)["source_id"] for line in result.stdout.splitlines()] == [f"{card}/clip.mp4", f"{card}/garbage.mp4"]
+    assert not (tmp_path / "work").exists()
+    assert "1 files" in run("tripod", card, "-C", tmp_path / "work", "--dry-run").stdout
+
+
+def test_youtube_fetches_from_the_list_and_strips_escapes(card: Path, tmp_path: Path) -> None:
+    with serve(card) as url:
+        (tmp_path / "urls.txt").write_text(f"{url}/clip.mp4\n\x1b]0;pwned\x07 bad line\n")
+        result = run("youtube", tmp_path / "urls.txt", "-C", tmp_path / "work", "--allow-generic", "--set", "retry_sleep_s=0")
+        told = run("youtube", tmp_path / "urls.txt", "-C", tmp_path / "other", "--allow-generic", "--dry-run")
+    assert result.exit_code == 3
+    assert "footage: 1 kept, 0 rejected, 1 failed" in result.stdout
+    assert "line 2" in result.stderr
+    assert "\x1b" not in result.output
+    assert f"{url}/clip.mp4: clip" in told.stdout
+    assert not (tmp_path / "other").exists()
+    assert len(list((tmp_path / "work" / "footage").glob("*.mp4"))) == 1
+
+
+def test_without_leave_only_youtube_is_asked(card: Path, tmp_path: Path) -> None:
+    (tmp_path / "urls.txt").write_text("http://127.0.0.1:9/clip.mp4\n")
+    result = run("youtube", tmp_path / "urls.txt", "-C", tmp_path / "work")
+    assert result.exit_code == 3
+    assert "--allow-generic" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "words"),
+    [
+        (("tripod", "missing"), 1, "no such folder"),
+        (("tripod", "."), 1, "no footage"),
+        (("tripod",), 2, "FOLDER"),
+        (("youtube", "missing.txt"), 1, "cannot be read"),
+        (("youtube", "empty.txt"), 1, "holds no link"),
+        (("youtube", "one.txt", "--set", "format=-"), 2, "format"),
+        (("youtube", "one.txt", "--retry", "sometimes"), 2, "sometimes"),
+        (("youtube", "one.txt", "--rate-limit", "fast"), 1, "rate limit"),
+        (("status",), 1, "no such table"),
+    ],
+)
+def test_what_is_wrong_is_one_clear_line(
+    arguments: tuple[str, ...], exit_code: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty.txt").write_text("# nothing\n")
+    Path("one.txt").write_text("abcdefghijk\n")
+    result = run(*arguments)
+    assert result.exit_code == exit_code
+    error = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(error) == 1
+    assert words in error[0]
+    assert not list(Workspace(tmp_path).root.glob("manifests/*.parquet"))

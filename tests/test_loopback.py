@@ -1,0 +1,65 @@
+"""The tests' own web server: what other tests rely on."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from http.client import IncompleteRead
+from pathlib import Path
+
+import pytest
+
+from tests.loopback import Asked, Fault, serve
+
+CONTENT = bytes(range(256)) * 1000
+
+
+def get(url: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
+    request = urllib.request.Request(url, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5) as answer:
+        return answer.status, answer.read(), dict(answer.headers)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "web").mkdir()
+    (tmp_path / "secret.txt").write_text("outside")
+    (tmp_path / "web" / "clip.mp4").write_bytes(CONTENT)
+    return tmp_path / "web"
+
+
+def test_files_ranges_and_etags(folder: Path) -> None:
+    asked: list[Asked] = []
+    with serve(folder, asked=asked) as url:
+        status, body, headers = get(f"{url}/clip.mp4")
+        assert (status, body, headers["Content-Type"], headers["Accept-Ranges"]) == (200, CONTENT, "video/mp4", "bytes")
+        status, body, partial = get(f"{url}/clip.mp4", Range="bytes=100-199")
+        assert (status, body, partial["Content-Range"]) == (206, CONTENT[100:200], f"bytes 100-199/{len(CONTENT)}")
+        assert get(f"{url}/clip.mp4", Range="bytes=255900-")[1] == CONTENT[255900:]
+        assert get(f"{url}/clip.mp4", Range="bytes=100-199", If_Range='"another"')[0] == 200
+        assert partial["ETag"] == headers["ETag"]
+        (folder / "clip.mp4").write_bytes(b"changed")
+        assert get(f"{url}/clip.mp4")[2]["ETag"] != headers["ETag"]
+    assert asked[1] == Asked("GET", "/clip.mp4", "bytes=100-199")
+
+
+@pytest.mark.parametrize("path", ["/missing.mp4", "/../secret.txt", "/%2e%2e/secret.txt", "/"])
+def test_only_the_folders_files_are_served(folder: Path, path: str) -> None:
+    with serve(folder) as url, pytest.raises(urllib.error.HTTPError, match="404"):
+        get(url + path)
+
+
+def test_faults(folder: Path) -> None:
+    faults = {"/clip.mp4": Fault(status=503, times=2, headers=(("Retry-After", "7"),))}
+    with serve(folder, faults) as url:
+        for _ in range(2):
+            with pytest.raises(urllib.error.HTTPError, match="503") as caught:
+                get(f"{url}/clip.mp4")
+            assert caught.value.headers["Retry-After"] == "7"
+        assert get(f"{url}/clip.mp4")[1] == CONTENT
+        faults["/clip.mp4"] = Fault(drop_after=1000)
+        with pytest.raises(IncompleteRead) as broken:
+            get(f"{url}/clip.mp4")
+        assert broken.value.partial == CONTENT[:1000]
+        faults["/clip.mp4"] = Fault(ranges=False)
+        assert get(f"{url}/clip.mp4", Range="bytes=100-199")[:2] == (200, CONTENT)
