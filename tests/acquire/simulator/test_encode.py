@@ -105,7 +105,7 @@ def test_bytes_do_not_depend_on_what_memory_held_before(tmp_path: Path) -> None:
     script = (
         "import sys; from dataclasses import replace; from pathlib import Path;"
         "from tests.acquire.simulator.test_encode import CLIP; from acquire.simulator.render import render_clip;"
-        "render_clip(replace(CLIP, width=200, height=90, frames=24), Path(sys.argv[1]))"
+        "render_clip(replace(CLIP, width=160, height=120, frames=24, background='rocket'), Path(sys.argv[1]))"
     )
     found = set()
     for filler in ("85", "170"):  # the byte that the C library fills freed and fresh memory with
