@@ -1,0 +1,216 @@
+"""Rain's measures against drawn bars, and against the simulator's truth."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+from acquire.simulator.render import RenderedFrame, render_frames
+from acquire.simulator.specification import ClipSpecification, RainSpecification
+from curate import rain
+from tests.curate.streaks import Grey, Plane, bars, ground, seen
+
+SIZE = (180, 320)
+
+
+def impulse_of(frames: list[Grey]) -> rain.Streaks:
+    before, frame, after = frames
+    return rain.measure(rain.impulse_residual(frame, before, after))
+
+
+def angle_between(one: float, other: float) -> float:
+    return abs((one - other + 90) % 180 - 90)
+
+
+@pytest.mark.parametrize("orientation_deg", [40, 65, 90, 101, 140])
+@pytest.mark.parametrize("residual", ["impulse", "median"])
+def test_a_drawn_orientation_is_found(orientation_deg: float, residual: str) -> None:
+    rng = np.random.default_rng(int(orientation_deg))
+    background = ground(*SIZE, rng)
+    frames = [seen(background + bars(*SIZE, rng, orientation_deg=orientation_deg, number=60), rng) for _ in range(3)]
+    still = rain.median_residual(frames[1], seen(background, rng))
+    streaks = rain.measure(still) if residual == "median" else impulse_of(frames)
+    assert streaks.orientation_deg is not None
+    assert angle_between(streaks.orientation_deg, orientation_deg) < 2
+    assert streaks.concentration > 0.9
+    assert streaks.bright_to_dark > 3
+
+
+def test_mirrored_rain_has_the_mirrored_orientation() -> None:
+    rng = np.random.default_rng(1)
+    background = ground(*SIZE, rng)
+    frames = [seen(background + bars(*SIZE, rng, orientation_deg=65, number=60), rng) for _ in range(3)]
+    there = impulse_of(frames)
+    mirrored = impulse_of([np.ascontiguousarray(frame[:, ::-1]) for frame in frames])
+    assert there.orientation_deg is not None
+    assert mirrored.orientation_deg is not None
+    assert mirrored.orientation_deg == pytest.approx(180 - there.orientation_deg, abs=0.2)
+    assert mirrored.cover == there.cover
+    assert mirrored.length_px == pytest.approx(there.length_px, rel=0.02)
+
+
+def test_a_blobs_moments_are_those_of_its_pixels() -> None:
+    rng = np.random.default_rng(2)
+    candidates = bars(60, 80, rng, orientation_deg=70, number=8) > 20
+    blobs = rain.find_blobs(candidates)
+    count, labels = cv2.connectedComponents(candidates.astype(np.uint8))
+    literal = []
+    for label in range(1, count):
+        rows, columns = np.nonzero(labels == label)
+        if rows.size < rain.LEAST_BLOB_PX:
+            continue
+        values, vectors = np.linalg.eigh(np.cov(np.stack([columns, -rows]).astype(float), bias=True) + np.eye(2) / 12)
+        literal.append((np.sqrt(12 * values[1]), np.sqrt(12 * values[0]), np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1])) % 180))
+    assert len(literal) == blobs.length_px.size > 3
+    for (length, width, angle), *found in zip(
+        literal, blobs.length_px, blobs.width_px, np.degrees(blobs.orientation_rad) % 180, strict=True
+    ):
+        assert found[0] == pytest.approx(length)
+        assert found[1] == pytest.approx(width)
+        assert angle_between(found[2], angle) < 1e-6
+    assert blobs.kept.sum() <= candidates.sum()
+
+
+def test_the_autocovariance_is_that_of_its_definition() -> None:
+    plane = np.random.default_rng(3).random((6, 8)).astype(np.float32)
+    found = rain.autocovariance(plane)
+    centred = plane - plane.mean()
+    for down, right in [(0, 0), (1, 0), (0, 3), (5, 7)]:
+        literal = np.sum(centred * np.roll(centred, (-down, -right), (0, 1))) / np.sum(centred**2)
+        assert found[down, right] == pytest.approx(literal, abs=1e-5)
+
+
+@given(angles=st.lists(st.floats(0, 179), min_size=2, max_size=40), turn=st.floats(-90, 90))
+@settings(max_examples=50, deadline=None)
+def test_concentration_does_not_change_as_all_turn(angles: list[float], turn: float) -> None:
+    def of(values: Plane) -> float:
+        ones = np.ones(values.size)
+        return rain.concentration(rain.Blobs(ones, ones, ones, ones, np.radians(values), np.zeros((1, 1), bool)))
+
+    here = of(np.array(angles))
+    assert 0 <= here <= 1 + 1e-9
+    assert of(np.array(angles) + turn) == pytest.approx(here, abs=1e-5)
+
+
+def test_concentration_of_chance_is_free_of_bias() -> None:
+    rng = np.random.default_rng(4)
+    ones = np.ones(6)
+    squares = [
+        rain.concentration(rain.Blobs(ones, ones, ones, ones, rng.uniform(0, np.pi, 6), np.zeros((1, 1), bool))) ** 2 for _ in range(400)
+    ]
+    # Uncorrected, the mean of the squares would be 1/6; what is left comes from cutting negative values off.
+    assert np.mean(squares) < 0.09
+    assert rain.concentration(rain.Blobs(ones, ones, ones, ones, np.full(6, 1.0), np.zeros((1, 1), bool))) == pytest.approx(1)
+
+
+def test_noise_alone_is_no_rain() -> None:
+    rng = np.random.default_rng(5)
+    background = ground(*SIZE, rng)
+    streaks = impulse_of([seen(background, rng, noise=4.0) for _ in range(3)])
+    assert streaks.concentration < 0.4
+    assert 0.8 < streaks.bright_to_dark < 1.25
+    assert streaks.cells.mean() < 0.6
+
+
+def test_nothing_gives_nothing() -> None:
+    flat = np.full(SIZE, 80, np.uint8)
+    streaks = impulse_of([flat, flat, flat])
+    assert streaks.orientation_deg is None
+    assert streaks.length_px is None
+    assert (streaks.cover, streaks.amplitude, streaks.concentration) == (0, 0, 0)
+    assert streaks.bright_to_dark == 1
+    assert not streaks.cells.any()
+
+
+def test_dark_streaks_do_not_brighten() -> None:
+    rng = np.random.default_rng(6)
+    background = ground(*SIZE, rng) + 60
+    frames = [seen(background - bars(*SIZE, rng, number=60, brightness=50), rng) for _ in range(3)]
+    assert impulse_of(frames).bright_to_dark < 0.5
+
+
+def test_cells_tell_where_streaks_are() -> None:
+    rng = np.random.default_rng(7)
+    background = ground(*SIZE, rng)
+    corner = np.zeros(SIZE)
+    corner[: SIZE[0] // 2, : SIZE[1] // 2] = 1
+    frames = [seen(background + corner * bars(*SIZE, rng, number=120), rng) for _ in range(3)]
+    cells = impulse_of(frames).cells
+    assert cells[:4, :4].mean() > 0.6
+    assert not cells[5:].any()
+    assert not cells[:, 5:].any()
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=15, deadline=None)
+def test_differing_share_is_one_for_strangers_and_zero_for_copies(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    left, right = np.zeros((20, 30), np.uint8), np.zeros((20, 30), np.uint8)
+    left[:, :15] = rng.integers(4, 100, (20, 15))
+    right[:, 15:] = rng.integers(4, 100, (20, 15))
+    assert rain.differing_share(left, right) == 1
+    assert rain.differing_share(left, left) == 0
+    assert 0 < rain.differing_share(left, np.maximum(left, right)) < 1
+    assert rain.differing_share(left * 0 + 3, left * 0) == 0
+
+
+def test_mean_orientation_knows_that_0_is_180() -> None:
+    mean = rain.mean_orientation_deg(np.array([178.0, 4.0]), np.ones(2))
+    assert mean == pytest.approx(1.0)
+    assert rain.mean_orientation_deg(np.array([]), np.array([])) is None
+
+
+# --- against the simulator --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def simulated() -> list[tuple[RainSpecification, list[RenderedFrame], list[rain.Streaks]]]:
+    """Scenes of many looks; per scene the frames between the first and the last, with what was measured of them."""
+    rng = np.random.default_rng(8)
+    found = []
+    for seed in range(14):
+        look = RainSpecification(
+            orientation_deg=float(rng.uniform(40, 140)),
+            length_px=float(10 * 6 ** (seed / 13)),
+            width_px=float(rng.uniform(1.0, 2.5)),
+            density=float(0.02 * 10 ** rng.uniform(0, 1)),
+            brightness=float(rng.uniform(50, 110)),
+            layers=int(rng.integers(1, 3)),
+            smeared=0.0,
+        )
+        clip = ClipSpecification(seed=seed, width=320, height=180, frames=6, background=f"street:{seed}", rain=look, noise=0.8)
+        frames = list(render_frames(clip))
+        pictures = [cv2.cvtColor(frame.picture, cv2.COLOR_RGB2GRAY) for frame in frames]
+        streaks = [impulse_of(pictures[index - 1 : index + 2]) for index in range(1, 5)]  # type: ignore[arg-type]
+        found.append((look, frames[1:5], streaks))
+    return found
+
+
+def test_simulated_orientation(simulated: list[tuple[RainSpecification, list[RenderedFrame], list[rain.Streaks]]]) -> None:
+    errors = [
+        angle_between(streak.orientation_deg, frame.orientation_deg)
+        for _, frames, streaks in simulated
+        for frame, streak in zip(frames, streaks, strict=True)
+        if streak.orientation_deg is not None and frame.orientation_deg is not None
+    ]
+    assert len(errors) > 50
+    assert np.median(errors) < 1.0
+    assert np.quantile(errors, 0.95) < 4.0
+
+
+def test_simulated_cover_length_and_width_rank_as_they_were_drawn(
+    simulated: list[tuple[RainSpecification, list[RenderedFrame], list[rain.Streaks]]],
+) -> None:
+    truth, found = [], []
+    for _, frames, streaks in simulated:
+        drawn = [(np.mean(frame.rain > 5), np.mean(frame.lengths_px), np.mean(frame.widths_px)) for frame in frames]
+        truth.append(np.mean(drawn, axis=0))
+        found.append(np.median([(streak.cover, streak.length_px or 0.0, streak.width_px or 0.0) for streak in streaks], axis=0))
+    correlations = [spearmanr(np.array(truth)[:, measure], np.array(found)[:, measure]).statistic for measure in range(3)]
+    assert correlations[0] > 0.95
+    assert correlations[1] > 0.9
+    assert correlations[2] > 0.8
