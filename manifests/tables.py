@@ -221,7 +221,7 @@ class Truth:
     clip_id: Annotated[str, "the clip's name; the file's name without its suffix, wherever it is copied"]
     footage_id: Annotated[str, "the rendered file's footage id"]
     seed: Annotated[int, "of the clip's own random generator"]
-    background: Annotated[str, "the photo's or procedural scene's name"]
+    background: Annotated[str, "the photo's or procedural scene's name, and the place in it: `coffee:1`"]
     camera: Annotated[str, "static, drift, shake, pan, zoom, roll or bump"]
     frames: Annotated[int, "frames rendered"]
     width: Annotated[int, "px, upright"]

@@ -2,6 +2,8 @@
 
 One clip, rendered to a file, or frame by frame without a codec:
 
+    from dataclasses import replace
+
     from acquire.simulator.render import render_clip, render_frames
     from acquire.simulator.specification import CameraMove, ClipSpecification, Event, RainSpecification
 
@@ -15,5 +17,7 @@ One clip, rendered to a file, or frame by frame without a codec:
     handheld = replace(clip, camera=CameraMove("shake", amount=6))
     phone = replace(clip, variable_frame_rate=True, rotation_deg=90, camera=CameraMove("bump", amount=3, frame=30))
 
-A clip is a function of its specification alone.
+A clip is a function of its specification alone. From a scene to a file the modules follow the light: `backgrounds` and `procedural` →
+`shots` (with `scenery`) → `camera` → `light` → `rain` (with `streaks`) → `glass` → noise → `editing` → `encode` or `stills`, put together
+in `render` and told in `truth`. `world` chooses the clips of `acquire simulate`, which `simulate` renders.
 """

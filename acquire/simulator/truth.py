@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from acquire.simulator.backgrounds import split_name, stem
 from acquire.simulator.camera import Pose
 from acquire.simulator.rain import VISIBLE
 from acquire.simulator.specification import CHANGES_PICTURE, CHANGES_PICTURE_IN_PART, ClipSpecification, describe, span_end
@@ -89,7 +90,7 @@ def gather(
         clip_id=specification.name,
         footage_id=footage_id,
         seed=specification.seed,
-        background=specification.background,
+        background=f"{stem(specification.background)}:{split_name(specification.background)[1]}",
         camera=specification.camera.kind,
         frames=specification.frames,
         width=specification.width,

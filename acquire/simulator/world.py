@@ -27,8 +27,8 @@ RAIN_RANGES = {  # (lowest, highest) over clips; lengths, widths and brightness 
     "orientation_deg": (50.0, 130.0),
     "length_px": (9.0, 48.0),
     "width_px": (1.0, 2.6),
-    "density": (0.05, 0.22),
-    "brightness": (45.0, 130.0),
+    "density": (0.07, 0.22),
+    "brightness": (60.0, 140.0),
     "smeared": (0.0, 0.5),
     "defocus_px": (0.2, 0.8),
 }

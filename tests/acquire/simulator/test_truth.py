@@ -29,7 +29,7 @@ def test_density_and_brightness_are_those_of_the_pictures(tmp_path: Path) -> Non
     assert truth.orientation_deg == pytest.approx(90, abs=2)
     assert truth.length_px == pytest.approx(24, rel=0.25)
     assert truth.raining
-    assert truth.clip_id == "yard"
+    assert (truth.clip_id, truth.background) == ("yard", "rocket:0")
 
 
 def test_a_clip_without_rain_has_no_rain_measures(tmp_path: Path) -> None:
