@@ -230,7 +230,7 @@ class Truth:
     events: Annotated[
         tuple[str, ...], "what happened and in which frames: `cut@30`, `frozen@10-40`, `overlay@0-60`"
     ] = ()
-    static_first: Annotated[tuple[int, ...], "first frames of the spans in which the camera stands and no cut, fade or black frame falls"] = ()
+    static_first: Annotated[tuple[int, ...], "first frames of the spans in which the camera stands, between cuts, fades and black frames"] = ()
     static_end: Annotated[tuple[int, ...], "their ends, one past the last frame"] = ()
     shift_x_px: Annotated[tuple[float, ...], "how far the picture has moved against the first frame, to the right"] = ()
     shift_y_px: Annotated[tuple[float, ...], "how far the picture has moved against the first frame, downwards"] = ()
