@@ -227,10 +227,8 @@ class Truth:
     width: Annotated[int, "px, upright"]
     height: Annotated[int, "px, upright"]
     raining: Annotated[bool, "whether streaks were rendered"]
-    events: Annotated[
-        tuple[str, ...], "what happened and in which frames: `cut@30`, `frozen@10-40`, `overlay@0-60`"
-    ] = ()
-    static_first: Annotated[tuple[int, ...], "first frames of the spans in which the camera stands, between cuts, fades and black frames"] = ()
+    events: Annotated[tuple[str, ...], "what happened and in which frames: `cut@30`, `frozen@10-40`, `overlay@0-60`"] = ()
+    static_first: Annotated[tuple[int, ...], "first frames of the spans in which the camera stands, between cuts and fades"] = ()
     static_end: Annotated[tuple[int, ...], "their ends, one past the last frame"] = ()
     shift_x_px: Annotated[tuple[float, ...], "how far the picture has moved against the first frame, to the right"] = ()
     shift_y_px: Annotated[tuple[float, ...], "how far the picture has moved against the first frame, downwards"] = ()
