@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner, Result
 
+from curate.cli import main
 from curate.release.build import build, next_version
 from curate.release.rights import Profile
 from manifests.errors import InputError
@@ -300,3 +302,30 @@ def test_a_dataset_without_scenes_names_the_table_and_the_cure(world: World) -> 
     write_world(world)
     with pytest.raises(InputError, match=r"scenes\.parquet: none of its scenes can be released .*curate sequences"):
         build(world.workspace)
+
+
+def command(world: World, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["release", "build", "-C", str(world.workspace.root), "--workers", "0", *arguments])
+
+
+def test_the_command_tells_what_it_built(world: World) -> None:
+    foreseen = json.loads(command(world, "--dry-run", "--json", "--profile", "own").stdout)
+    assert (foreseen["written"], foreseen["with_pixels"]) == (False, 3)
+    built = json.loads(command(world, "--json").stdout)
+    assert (built["written"], built["scenes"], built["with_pixels"]) == (True, 3, 0)
+    assert built["bytes"] == sum(len(content) for content in contents(Path(built["release"])).values())
+
+
+def test_the_command_refuses_in_one_line(world: World) -> None:
+    damage_a_frame(world)
+    refused = command(world)
+    assert refused.exit_code == 1
+    assert refused.stderr.splitlines()[-1].startswith("Error: nothing released, frames are missing or damaged:")
+    assert command(world, "--profile", "everything").exit_code == 2
+
+
+def test_workers_check_frames_as_this_process_does(world: World) -> None:
+    assert len(build(world.workspace, workers=2).selection.scenes) == 3
+    damage_a_frame(world)
+    with pytest.raises(InputError, match="has changed"):
+        build(world.workspace, workers=2)

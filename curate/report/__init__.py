@@ -1,0 +1,1 @@
+"""`curate report`: one page of pictures that shows what a workspace kept, what it rejected and why."""
