@@ -6,6 +6,7 @@ Imports nothing heavy, so that `--help` answers at once.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import os
 from collections import Counter
@@ -87,7 +88,7 @@ def settings_option(settings_class: type) -> Callable[[Command], Command]:
         return parse_settings(settings_class, given)
 
     def decorate(command: Command) -> Command:
-        command.__doc__ = f"{command.__doc__ or ''}\n\n\b\nSettings (--set NAME=VALUE):\n{listing}\n"
+        command.__doc__ = f"{inspect.cleandoc(command.__doc__ or '')}\n\n\b\nSettings (--set NAME=VALUE):\n{listing}\n"
         return click.option(
             "--set", "settings", multiple=True, metavar="NAME=VALUE", callback=callback, help="Change a setting, listed above."
         )(command)
