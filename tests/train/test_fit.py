@@ -1,0 +1,335 @@
+"""The training loop: schedules, files, resuming to the bit after any end, alarms, clear refusals."""
+
+import dataclasses
+import itertools
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from click.testing import CliRunner
+
+from manifests.errors import InputError
+from manifests.media import read_picture
+from tests.worlds import World, make_world
+from train.checkpoints import load_network, read_about
+from train.cli import main
+from train.collapse import Collapse
+from train.fit import fit, learning_rate_at, start
+from train.presets import DEFAULT, PAPER, SMALL, NetworkSettings, Preset, changed
+from train.runlog import read_log, write_log
+from train.runs import Bounds, Run, plan
+from train.scenes import load_scene
+from train.validation import validate
+
+TINY = [
+    "width=2",
+    "kernels=3,5",
+    "pairs=2",
+    "crop_px=16",
+    "window_from_px=16",
+    "window_to_px=24",
+    "log_steps=5",
+    "validations=2",
+    "precision=float32",
+]
+PRESET = changed(SMALL, TINY)
+WATCHED = changed(PRESET, ["collapse_steps=20"])
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return make_world(tmp_path_factory.mktemp("workspace"), scenes=6)
+
+
+def planned(world: World, name: str, preset: Preset = PRESET, steps: int | None = 10, seed: int = 0) -> Run:
+    return plan(world.workspace.root / "manifests" / "scenes.parquet", preset, steps=steps, name=name, seed=seed)
+
+
+def weights(run: Run) -> bytes:
+    tensors = safetensors.torch.load_file(run.checkpoint)
+    return b"".join(tensors[name].numpy().tobytes() for name in sorted(tensors))
+
+
+# --- schedules ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_bounded_by_what_comes_first() -> None:
+    assert [Bounds(10, None).progress(step, 1e9) for step in (0, 5, 10, 11)] == [0, 0.5, 1, 1]
+    assert [Bounds(None, 2).progress(10**9, seconds) for seconds in (0, 30, 120, 121)] == [0, 0.25, 1, 1]
+    assert Bounds(10, 2).progress(5, 30) == 0.5
+    assert Bounds(10, 2).progress(1, 90) == 0.75
+
+
+def test_rates() -> None:
+    assert {learning_rate_at(done, PAPER.optimiser) for done in (0, 0.3, 1)} == {1e-4}
+    cosine = [learning_rate_at(done, DEFAULT.optimiser) for done in np.linspace(0, 1, 50)]
+    assert cosine[0] == DEFAULT.optimiser.learning_rate
+    assert cosine[-1] == pytest.approx(0)
+    assert cosine == sorted(cosine, reverse=True)
+
+
+def test_the_presets_bound_what_options_do_not(world: World) -> None:
+    table = world.workspace.root / "manifests" / "scenes.parquet"
+    assert plan(table, PRESET).bounds == Bounds(SMALL.optimiser.steps, None)
+    assert plan(table, PRESET, minutes=2).bounds == Bounds(None, 2)
+    assert plan(table, PRESET, steps=7, minutes=2).bounds == Bounds(7, 2)
+
+
+def test_paper_starts_with_adam_as_printed() -> None:
+    training = start(dataclasses.replace(PAPER, network=NetworkSettings(width=2)), 0, torch.device("cpu"))
+    assert training.optimiser.defaults["lr"] == 1e-4
+    assert training.optimiser.defaults["betas"] == (0.9, 0.999)
+    assert sum(len(group["params"]) for group in training.optimiser.param_groups) == len(training.parameters())
+
+
+# --- a run --------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def finished(world: World) -> Run:
+    run = planned(world, "finished")
+    fit(run)
+    return run
+
+
+def test_a_run_leaves_its_files(finished: Run) -> None:
+    assert sorted(path.name for path in finished.folder.iterdir()) == ["checkpoint.safetensors", "curves.png", "log.csv", "samples.png"]
+    about = read_about(finished.checkpoint)
+    assert (about["step"], about["finished"]) == (10, True)
+    assert load_network(finished.checkpoint).settings == PRESET.network
+    rows = read_log(finished.folder / "log.csv", 10)
+    assert [row["step"] for row in rows] == [5, 10]
+    assert all(value is not None for row in rows for value in row.values())  # both rows were validated, too
+    assert read_picture(finished.folder / "curves.png").shape[2] == 3
+    assert read_picture(finished.folder / "samples.png").std() > 10
+
+
+def test_the_loss_is_what_its_terms_say(finished: Run) -> None:
+    weights_of = {"background": 1, "structure": 3, "directional": 0.005, "reconstruction": 0.001}
+    for row in read_log(finished.folder / "log.csv", 10):
+        assert row["total"] == pytest.approx(sum(weight * (row[name] or 0) for name, weight in weights_of.items()), rel=1e-4)
+
+
+def test_a_finished_run_does_nothing_and_says_so(finished: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.stat().st_mtime_ns for path in finished.folder.iterdir()}
+    fit(finished)
+    assert {path: path.stat().st_mtime_ns for path in finished.folder.iterdir()} == before
+    assert "nothing to do" in capfd.readouterr().err
+
+
+def test_the_seed_decides_everything(world: World, finished: Run) -> None:
+    again, other = planned(world, "again"), planned(world, "other-seed", seed=1)
+    fit(again)
+    fit(other)
+    assert weights(again) == weights(finished)
+    assert weights(other) != weights(finished)
+
+
+def test_another_run_is_not_overwritten(world: World, finished: Run) -> None:
+    for changes in ({"steps": 11}, {"seed": 3}, {"preset": changed(PRESET, ["structure_weight=2"])}):
+        with pytest.raises(InputError, match=r"holds another run: .*another --name"):
+            fit(planned(world, "finished", **changes))
+    fit(planned(world, "finished", changed(PRESET, ["log_steps=2", "save_minutes=3"])))  # how often it logs makes no other run
+    with pytest.raises(InputError, match=r"structure_weight 3\.0 \(now 2\.0\)"):
+        fit(planned(world, "finished", changed(PRESET, ["structure_weight=2"])))
+
+
+def test_minutes_bound_a_run(world: World) -> None:
+    run = plan(world.workspace.root / "manifests" / "scenes.parquet", PRESET, minutes=0.01, name="minutes")
+    fit(run)
+    about = read_about(run.checkpoint)
+    assert about["elapsed_s"] >= 0.6
+    rows = read_log(run.folder / "log.csv", about["step"])
+    assert rows[-1]["step"] == about["step"]
+    rates = [row["learning_rate"] or 0 for row in rows]
+    assert rates == sorted(rates, reverse=True)
+    for earlier, row in itertools.pairwise(rows):  # a step's rate follows the time that had passed before it
+        passed = [(known["elapsed_s"] or 0) / 0.6 for known in (earlier, row)]
+        fastest, slowest = (learning_rate_at(min(done, 1), PRESET.optimiser) for done in passed)
+        assert slowest <= (row["learning_rate"] or 0) <= fastest
+
+
+def test_training_may_start_from_a_checkpoint(world: World, finished: Run) -> None:
+    table = world.workspace.root / "manifests" / "scenes.parquet"
+    still = changed(PRESET, ["learning_rate=0"])
+    run = plan(table, still, steps=2, name="from-checkpoint", seed=9, init=finished.checkpoint)
+    fit(run)
+    assert weights(run) == weights(finished)
+    with pytest.raises(InputError, match="no such checkpoint to start from"):
+        plan(table, still, init=table.parent / "none.safetensors")
+
+
+def test_a_table_without_training_scenes_is_refused(tmp_path: Path) -> None:
+    world = make_world(tmp_path, scenes=0)
+    with pytest.raises(InputError, match=r"scenes\.parquet: no kept scene of split `train`.*curate sequences"):
+        planned(world, "none")
+
+
+# --- interruptions ------------------------------------------------------------------------------------------------------------------
+
+
+def command(world: World, name: str, *more: str) -> list[str]:
+    settings = [part for setting in [*TINY, "save_minutes=0", *more] for part in ("--set", setting)]
+    table = str(world.workspace.root / "manifests" / "scenes.parquet")
+    program = "from train.cli import main; main()"
+    return [sys.executable, "-c", program, "fit", table, "--preset", "small", "--steps", "40", "--name", name, *settings]
+
+
+def end_at(arguments: Sequence[str], run: Run, step: int, how: signal.Signals) -> int:
+    """Run a command, send it a signal once `step` is saved, and give its exit status."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 100
+        while time.monotonic() < deadline and process.poll() is None:
+            if run.resume.exists() and read_about(run.resume, "run")["step"] >= step:
+                process.send_signal(how)
+                break
+            time.sleep(0.002)
+        process.communicate(timeout=60)
+        return process.returncode
+
+
+def test_a_run_goes_on_to_the_bit_after_any_end(world: World) -> None:
+    whole, broken = planned(world, "whole", steps=40), planned(world, "broken", steps=40)
+    fit(whole)
+    step = random.Random(os.urandom(4)).randint(1, 25)
+    assert end_at(command(world, "broken"), broken, step, signal.SIGKILL) == -signal.SIGKILL, step
+    assert end_at(command(world, "broken"), broken, step + 3, signal.SIGTERM) == 1, step
+    stopped_at = read_about(broken.resume, "run")["step"]
+    assert step + 3 <= stopped_at < 40
+    assert not read_about(broken.checkpoint)["finished"]
+    done = subprocess.run(command(world, "broken"), env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"goes on from step {stopped_at}" in done.stderr
+    assert weights(broken) == weights(whole), step
+    assert not broken.resume.exists()
+    steps = [row["step"] for row in read_log(broken.folder / "log.csv", 40)]
+    assert steps == [row["step"] for row in read_log(whole.folder / "log.csv", 40)] == [5, 10, 15, 20, 25, 30, 35, 40]
+
+
+# --- collapse -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_forced_collapse_is_caught_and_the_last_good_checkpoint_kept(world: World) -> None:
+    preset = changed(
+        WATCHED, ["width=8", "structure_weight=0", "directional_weight=0", "learning_rate=0.005", "learning_rate_course=constant"]
+    )
+    run = planned(world, "collapsed", preset, steps=400)
+    with pytest.raises(Collapse, match=r"collapsed to a constant background.*--set structure_weight=3"):
+        fit(run)
+    assert not run.checkpoint.exists() or not read_about(run.checkpoint)["finished"]
+
+
+def test_a_dead_head_is_caught(world: World) -> None:
+    preset = changed(WATCHED, ["head=relu", "learning_rate=0"])
+    run = planned(world, "dead", preset, steps=100)
+    with pytest.raises(Collapse, match="head=linear"):
+        fit(dead_from_birth(run))
+
+
+def dead_from_birth(run: Run) -> Run:
+    """The run, started from a checkpoint whose last bias keeps the ReLU shut."""
+    from train.checkpoints import save_network
+
+    training = start(run.preset, 0, torch.device("cpu"))
+    with torch.no_grad():
+        list(training.average.parameters())[-1].fill_(-1.0)
+    path = run.workspace.root / "dead.safetensors"
+    save_network(path, training, {})
+    return dataclasses.replace(run, init=path)
+
+
+def test_a_healthy_run_raises_no_alarm_and_learns(world: World) -> None:
+    run = planned(
+        world, "healthy", changed(WATCHED, ["width=8", "kernels=3", "pairs=4", "directional_weight=0", "log_steps=25"]), steps=150
+    )
+    fit(run)
+    rows = read_log(run.folder / "log.csv", 150)
+    assert min(row["contrast_kept"] or 0 for row in rows) > 0.8
+    assert max(row["dead_fraction"] or 0 for row in rows) < 0.5
+    assert (rows[-1]["total"] or 0) < 0.95 * (rows[0]["total"] or 0)
+
+
+# --- validation and log -------------------------------------------------------------------------------------------------------------
+
+
+def test_validation_of_the_identity_measures_the_rain(world: World) -> None:
+    scene = load_scene(world.scenes[2], world.workspace, grey=True)
+    training = start(PRESET, 0, torch.device("cpu"))
+    with torch.no_grad():
+        list(training.average.parameters())[-2].zero_()
+        list(training.average.parameters())[-1].zero_()
+    found = validate(training.average, [scene, scene], torch.device("cpu"), torch.float32)
+    frames = scene.frames[[0, 1, 3, 4]].double() / 255
+    median = (scene.frames.double() / 255).median(dim=0).values
+    seen = scene.mask
+    assert found.mean_streaks == 0
+    assert found.median_distance == pytest.approx((frames - median)[:, seen].abs().mean().item(), rel=1e-4)
+    gaps = [(frames[index] - frames[index - 1])[seen].abs().mean().item() for index in range(4)]
+    assert found.pair_gap == pytest.approx(np.mean(gaps), rel=1e-4)
+    assert found.contrast_kept > 1
+
+
+def test_a_damaged_log_is_named(tmp_path: Path) -> None:
+    write_log(
+        tmp_path / "log.csv",
+        [{"step": 1.0, "total": 0.5, "held_out_pair_gap": None}, {"step": 2.0, "total": 0.4, "held_out_pair_gap": 0.1}],
+    )
+    assert read_log(tmp_path / "log.csv", 1) == [{"step": 1.0, "total": 0.5, "held_out_pair_gap": None}]
+    (tmp_path / "log.csv").write_text("step,total\n1,zero\n")
+    with pytest.raises(InputError, match=r"log\.csv"):
+        read_log(tmp_path / "log.csv", 9)
+
+
+# --- the command --------------------------------------------------------------------------------------------------------------------
+
+
+def invoke(*arguments: str) -> click.testing.Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+def test_the_command_trains_and_tells_its_checkpoint(world: World) -> None:
+    table = str(world.workspace.root / "manifests" / "scenes.parquet")
+    settings = [part for setting in TINY for part in ("--set", setting)]
+    arguments = ["fit", table, "--preset", "small", "--steps", "3", "--name", "by-command", *settings, "--json"]
+    foreseen = invoke(*arguments, "--dry-run")
+    assert foreseen.exit_code == 0
+    assert '"train_scenes": 2' in foreseen.output
+    assert not (world.workspace.root / "runs" / "by-command").exists()
+    done = invoke(*arguments)
+    assert done.exit_code == 0, done.output
+    assert "checkpoint.safetensors" in done.stdout
+    assert load_network(world.workspace.root / "runs" / "by-command" / "checkpoint.safetensors").settings.width == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--preset", "huge"], 2, "huge"),
+        (["--set", "depth=3"], 2, "depth"),
+        (["--steps", "0"], 2, "steps"),
+        (["--minutes", "0"], 2, "minutes"),
+        (["--init", "none.safetensors"], 1, "none.safetensors"),
+    ],
+)
+def test_wrong_use_has_its_exit_code(world: World, arguments: list[str], code: int, words: str) -> None:
+    done = invoke("fit", str(world.workspace.root / "manifests" / "scenes.parquet"), *arguments)
+    assert done.exit_code == code
+    assert words in done.output
+
+
+def test_a_missing_table_is_one_line(tmp_path: Path) -> None:
+    done = invoke("fit", str(tmp_path / "manifests" / "scenes.parquet"))
+    assert done.exit_code == 1
+    assert "no such table" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

@@ -1,0 +1,139 @@
+"""A training run as a folder `runs/NAME`: how long it is, what it is known by, what it would be, and what came of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from manifests.errors import InputError
+from manifests.files import file_sha256, fingerprint, read_rows
+from manifests.tables import Scene
+from manifests.workspace import Workspace
+from train.checkpoints import read_about
+from train.network import build
+from train.presets import Preset
+from train.runlog import read_log
+from train.scenes import scenes_of
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How long a run is: by steps, by minutes of training, or by what comes first."""
+
+    steps: int | None
+    minutes: float | None
+
+    def progress(self, step: int, elapsed_s: float) -> float:
+        """The share of the run that is done, 0 to 1."""
+        by_steps = step / self.steps if self.steps is not None else 0.0
+        by_time = elapsed_s / (60 * self.minutes) if self.minutes is not None else 0.0
+        return min(1.0, max(by_steps, by_time))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run is before anything is decoded."""
+
+    workspace: Workspace
+    name: str
+    preset: Preset
+    bounds: Bounds
+    seed: int
+    init: Path | None  # a checkpoint whose weights it starts from
+    train_rows: Sequence[Scene]
+    held_out_rows: Sequence[Scene]
+
+    @property
+    def folder(self) -> Path:
+        """Where its files lie."""
+        return self.workspace.root / "runs" / self.name
+
+    @property
+    def checkpoint(self) -> Path:
+        """The averaged weights: the run's result."""
+        return self.folder / "checkpoint.safetensors"
+
+    @property
+    def resume(self) -> Path:
+        """All that it needs to go on; only there until it is finished."""
+        return self.folder / "resume.safetensors"
+
+    def known_by(self) -> dict[str, Any]:
+        """What makes it this run and no other, as JSON gives it back. How often it logs or saves does not matter."""
+        known: dict[str, Any] = {}
+        for group, settings in dataclasses.asdict(self.preset).items():
+            if isinstance(settings, dict) and group != "watch":
+                known |= settings
+        known |= {
+            "steps": self.bounds.steps,  # in place of the preset's
+            "minutes": self.bounds.minutes,
+            "seed": self.seed,
+            "scenes": fingerprint([(row.scene_id, row.split, row.mask) for row in [*self.train_rows, *self.held_out_rows]]),
+            "init": file_sha256(self.init) if self.init is not None else None,
+        }
+        return dict(json.loads(json.dumps(known)))
+
+    def is_finished(self) -> bool:
+        """Whether this very run is done already. Raises InputError where another of its name lies in its place."""
+        for path, kind in ((self.checkpoint, "network"), (self.resume, "run")):
+            if path.exists():
+                self._refuse_other(read_about(path, kind)["run"])
+        return self.checkpoint.exists() and bool(read_about(self.checkpoint)["finished"])
+
+    def _refuse_other(self, before: dict[str, Any]) -> None:
+        now = self.known_by()
+        differing = [f"{name} {before.get(name)} (now {now.get(name)})" for name in before | now if before.get(name) != now.get(name)]
+        if differing:
+            raise InputError(f"{self.folder}: holds another run: {', '.join(differing)}; choose another --name, or delete the folder")
+
+    def foreseen(self) -> dict[str, object]:
+        """What the run would be, and how large."""
+        with torch.device("meta"):
+            parameters = sum(parameter.numel() for parameter in build(self.preset).parameters())
+        return {
+            "run": str(self.folder),
+            "train_scenes": len(self.train_rows),
+            "train_frames": sum(len(row.frames) for row in self.train_rows),
+            "held_out_scenes": len(self.held_out_rows),
+            "parameters": parameters,
+            "steps": self.bounds.steps,
+            "minutes": self.bounds.minutes,
+        }
+
+    def outcome(self) -> dict[str, object]:
+        """What came of a finished run: its checkpoint, and the last row of its log."""
+        about = read_about(self.checkpoint)
+        rows = read_log(self.folder / "log.csv", about["step"])
+        return {"checkpoint": str(self.checkpoint), "step": about["step"], "elapsed_s": about["elapsed_s"], **(rows[-1] if rows else {})}
+
+
+def plan(
+    table: Path,
+    preset: Preset,
+    *,
+    steps: int | None = None,
+    minutes: float | None = None,
+    name: str | None = None,
+    seed: int = 0,
+    init: Path | None = None,
+) -> Run:
+    """A run on the scenes of a table.
+
+    `steps` and `minutes` bound it (without both, the preset's steps); `name` is the preset's unless given.
+
+    Raises InputError when the table cannot be read or holds no kept scene of split `train`, or `init` does not exist.
+    """
+    rows = read_rows(Scene, table)
+    train_rows = scenes_of(rows, "train")
+    if not train_rows:
+        raise InputError(f"{table}: no kept scene of split `train` among {len(rows)} rows; `curate sequences` makes them")
+    if init is not None and not init.is_file():
+        raise InputError(f"{init}: no such checkpoint to start from; `train fit` writes runs/NAME/checkpoint.safetensors")
+    bounds = Bounds(preset.optimiser.steps if steps is None and minutes is None else steps, minutes)
+    return Run(Workspace.of_table(table), name or preset.name, preset, bounds, seed, init, train_rows, scenes_of(rows, "val"))
