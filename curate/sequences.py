@@ -38,7 +38,7 @@ class SequencesSettings:
     gap_frames: Annotated[int, "least distance of two frames of a scene, in frames; 2: never adjacent ones"] = 2
     light_range: Annotated[float, "most range of the light within a scene, grey levels"] = 6.0
     most_scenes: Annotated[int, "most scenes from one segment"] = 4
-    place_distance: Annotated[float, "most share of differing bits between two scenes' hashes of one place, 0-1"] = 0.25
+    place_distance: Annotated[float, "most share of differing bits between two scenes' hashes of one place, 0-1"] = 0.22
     val_fraction: Annotated[float, "share of places for validation"] = 0.1
     test_fraction: Annotated[float, "share of places for testing"] = 0.1
     hold_out: Annotated[tuple[str, ...], "glob patterns of footage (origin, source id, title, file name) that goes to test"] = ()

@@ -1,0 +1,122 @@
+"""A span's rain: each frame measured once, whatever the windows; repeats and light do not mislead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curate.rain import impulse_residual, measure, median_residual
+from curate.rain_series import RainSeries, measure_series
+from manifests.media import Frame
+from tests.curate.streaks import Grey, bars, ground, seen
+
+SIZE = (60, 80)
+
+
+def rainy(number: int, seed: int = 0, brightness: float = 60) -> list[Grey]:
+    rng = np.random.default_rng(seed)
+    background = ground(*SIZE, rng)
+    return [seen(background + bars(*SIZE, rng, length_px=9, number=14, brightness=brightness), rng) for _ in range(number)]
+
+
+def series_of(pictures: list[Grey], window: int = 10, fps: float = 25, mask: Grey | None = None) -> RainSeries:
+    frames = (Frame(index, index / fps, picture) for index, picture in enumerate(pictures))
+    return measure_series(frames, window, gap_s=0.1, prepare=lambda picture: picture, seen=mask)
+
+
+@given(st.integers(1, 45), st.integers(2, 12))
+@settings(max_examples=25, deadline=None)
+def test_every_frame_is_measured_once_in_windows_of_at_least_the_asked_length(number: int, window: int) -> None:
+    pictures = [np.full((16, 16), index, np.uint8) for index in range(number)]
+    series = series_of(pictures, window)
+    assert series.pts_s == [index / 25 for index in range(number)]
+    assert len(series.light) == len(series.above_median) == len(series.streaks["impulse"]) == len(series.streaks["median"]) == number
+    lengths = np.diff([0, *(np.flatnonzero(np.diff(series.light)) + 1), number])
+    assert len(lengths) == len(series.window_cells["impulse"])
+    assert number < window or lengths.min() >= window
+    assert lengths.max() < 2 * window
+
+
+def test_impulses_reach_across_windows() -> None:
+    pictures = rainy(24)
+    series = series_of(pictures, window=10)
+    for index in range(1, 23):
+        expected = measure(impulse_residual(pictures[index], pictures[index - 1], pictures[index + 1]))
+        assert series.streaks["impulse"][index].orientation_deg == expected.orientation_deg
+        assert series.streaks["impulse"][index].cover == expected.cover
+
+
+def test_the_median_is_that_of_the_frames_window() -> None:
+    pictures = rainy(20)
+    series = series_of(pictures, window=20)
+    median = np.median(np.stack(pictures), axis=0).astype(np.uint8)
+    expected = measure(median_residual(pictures[7], median))
+    assert series.streaks["median"][7].length_px == expected.length_px
+    assert series.light[7] == pytest.approx(median.mean())
+
+
+def test_repeated_frames_do_not_hide_the_rain() -> None:
+    pictures = rainy(20)
+    doubled = [picture for picture in pictures for _ in range(2)]
+    once, twice = series_of(pictures, window=20), series_of(doubled, window=40)
+    for index in range(1, 19):
+        for copy in (0, 1):
+            assert twice.streaks["impulse"][2 * index + copy].cover == once.streaks["impulse"][index].cover
+
+
+def test_what_the_mask_hides_does_not_count() -> None:
+    pictures = rainy(12)
+    mask = np.zeros(SIZE, np.uint8)
+    series = series_of(pictures, mask=mask)
+    assert max(series.above_median) == 0
+    assert all(streaks.cover == 0 for streaks in series.streaks["impulse"])
+
+
+def test_frozen_frames_have_no_difference_and_rain_has() -> None:
+    still = rainy(1) * 20
+    assert max(series_of(still).difference) == 0
+    assert np.median(series_of(rainy(20)).difference) > 0.6
+
+
+def test_slow_drops_speak_through_the_median() -> None:
+    rng = np.random.default_rng(3)
+    background = ground(*SIZE, rng)
+    falls = [bars(*SIZE, rng, length_px=9, number=8) for _ in range(12)]
+    # Each fall stays for three frames, as under a low bit rate.
+    pictures = [seen(background + np.maximum(falls[index // 3], 0), rng, noise=0.3) for index in range(36)]
+    assert series_of(pictures, window=18).spoken() == "median"
+
+
+def test_fast_drops_before_slow_leaves_speak_through_impulses() -> None:
+    rng = np.random.default_rng(4)
+    leaves = cv2.GaussianBlur(rng.normal(0, 1, (SIZE[0], SIZE[1] + 36)), (0, 0), 4) * 250
+    pictures = [
+        seen(100 + leaves[:, index : index + SIZE[1]] + bars(*SIZE, rng, length_px=9, number=14), rng, noise=0.3) for index in range(36)
+    ]
+    assert series_of(pictures, window=18).spoken() == "impulse"
+
+
+def test_no_more_than_two_windows_of_frames_are_held() -> None:
+    alive = 0
+    most = 0
+
+    class Counted(np.ndarray[tuple[int, ...], np.dtype[np.uint8]]):
+        def __del__(self) -> None:
+            nonlocal alive
+            alive -= 1
+
+    def frames() -> Iterator[Frame]:
+        nonlocal alive, most
+        for index in range(100):
+            picture: Grey = np.full((16, 16), index, np.uint8).view(Counted)
+            alive += 1
+            most = max(most, alive)
+            yield Frame(index, index / 25, picture)
+
+    measure_series(frames(), 10, 0.1, prepare=lambda picture: picture, seen=None)
+    assert most <= 2 * 2 * 10 + 4
