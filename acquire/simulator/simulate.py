@@ -43,8 +43,8 @@ class SimulateSettings:
     seed: Annotated[int, "another seed, another world"] = 0
     width: Annotated[int, "px, upright, even"] = 320
     height: Annotated[int, "px, upright, even"] = 240
-    frames: Annotated[int, "frames a clip"] = 60
-    fps: Annotated[float, "frames a second"] = 25.0
+    frames: Annotated[int, "frames a clip; 30 of them, 0.1 s apart, make a scene"] = 72
+    fps: Annotated[float, "frames a second"] = 20.0
     quality: Annotated[int, "of the video codec, 0-100"] = 62
     backgrounds: Annotated[str | None, "folder of pictures to rain on; none: scikit-image's bundled photos"] = None
 
