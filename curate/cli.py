@@ -11,6 +11,7 @@ import click
 from curate.rain_diversity import RainDiversitySettings
 from curate.release.rights import PROFILES, Profile
 from curate.sequences import SequencesSettings
+from curate.static_segments import StaticSegmentsSettings
 from manifests.options import EXIT_SOME_FAILED, Commands, dry_run_option, json_option, settings_option, workers_option, workspace_option
 from manifests.workspace import Workspace
 
@@ -19,6 +20,25 @@ from manifests.workspace import Workspace
 @click.version_option(package_name="rainlapse")
 def main() -> None:
     """Find where camera and scene stand still, whether it rains there, and the frames whose rain differs most."""
+
+
+@main.command("static-segments")
+@workspace_option
+@workers_option
+@settings_option(StaticSegmentsSettings)
+@dry_run_option
+@json_option
+def static_segments(workspace: Workspace, workers: int, settings: StaticSegmentsSettings, dry_run: bool, as_json: bool) -> None:
+    """Find the spans of each footage in which camera and scene stand still; rejected spans are kept with their reason.
+
+    What was measured is not decoded again; a changed threshold only decides anew.
+    """
+    from curate import static_segments as stage
+
+    if dry_run:
+        _show(stage.preview(workspace, settings), as_json)
+        return
+    stage.run(workspace, settings, workers=workers, on_row=_row_printer(as_json)).finish(as_json)
 
 
 @main.command("rain-diversity")

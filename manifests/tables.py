@@ -99,24 +99,27 @@ class Segment:
     verdict: Annotated[Literal["static", "moving", "unknown"] | None, "null only with an error"] = None
     reason: Annotated[str | None, "why it was rejected; null when kept"] = None
     error: Annotated[str | None, "why it could not be judged; such a row has no verdict"] = None
-    shift_px: Annotated[float | None, "robust centre of block shifts between temporal medians, worst of the windows, px"] = None
+    shift_px: Annotated[float | None, "largest distance between two windows' robust centres of block shifts, on temporal medians, px"] = (
+        None
+    )
     scale_percent: Annotated[float | None, "largest change of scale (zoom) of the similarity fitted to the block shifts, %"] = None
     roll_deg: Annotated[float | None, "largest rotation of the fitted similarity, degrees"] = None
     jitter_px: Annotated[float | None, "95th percentile of single frames' shift against their window's median, px"] = None
-    textured_blocks: Annotated[int | None, "blocks with enough contrast to vote"] = None
+    textured_blocks: Annotated[int | None, "blocks with enough contrast to vote, of 16; median over windows"] = None
     agreeing_fraction: Annotated[float | None, "share of voting blocks that agree with the robust centre"] = None
-    moving_fraction: Annotated[float | None, "share of the picture that moves although the camera stands"] = None
+    moving_fraction: Annotated[float | None, "share of the picture that moves although the camera stands, mean over time"] = None
     brightness: Annotated[float | None, "mean grey level, 0-255"] = None
     illumination_drift: Annotated[float | None, "range of the windows' mean grey levels, 0-255"] = None
     frozen_fraction: Annotated[float | None, "share of frames that repeat their predecessor"] = None
     flashes: Annotated[int | None, "brief flashes (lightning, exposure steps back and forth)"] = None
-    overlay_fraction: Annotated[float | None, "share of the picture under a constant sharp overlay"] = None
+    overlay_fraction: Annotated[float | None, "share of the picture under a sharp overlay that stays while what is round it changes"] = None
     crop_left: Annotated[int | None, "left edge of the picture without black bars, px"] = None
     crop_top: Annotated[int | None, "top edge of the picture without black bars, px"] = None
     crop_width: Annotated[int | None, "width without black bars, px"] = None
     crop_height: Annotated[int | None, "height without black bars, px"] = None
     mask: Annotated[str | None, "PNG of the whole picture, 255 where camera and scene are static"] = None
     measured_from: Annotated[str, "hash of content, measuring settings and stage version: the resume key"] = ""
+    decided_from: Annotated[str, "hash of measured_from and the thresholds: rows decided under others are decided anew"] = ""
 
 
 @dataclass(frozen=True, slots=True)

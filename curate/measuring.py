@@ -1,0 +1,237 @@
+"""Measure one footage in one pass over its low-scale grey frames; no threshold of a verdict is applied here.
+
+Frames are gathered into windows of about ten; only one window is held at a time. A window ends early where the picture changes abruptly,
+so that none straddles a cut. Each window's median is matched block by block with the first window of its view; where they cannot be
+matched, with the first windows of the last few views (the picture after a flash or a passing lorry is the one before), and else a new
+view begins. Single frames are then matched with their window's median, on the blocks that follow the camera.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from curate import appearance, motion
+from curate.measures import NO_VIEW, WINDOW, Measures
+from manifests.errors import InputError
+from manifests.media import Frame
+
+BLOCKS_A_SIDE = 4
+CELLS = 80  # along the longer side
+LEAST_RESPONSE = 0.1  # of a block's correlation peak
+LEAST_CONTRAST = 1.0  # grey levels of fine detail that a block needs to vote
+LEAST_AGREEING = 3  # blocks
+LEAST_AGREEING_SHARE = 0.4  # of the blocks with texture
+TOLERANCE_PX = 0.25  # of the measured pictures, within which blocks agree
+BREAK = 0.5  # a window ends where a frame resembles its predecessor less than half as well as frames did before
+LEAST_KNOWN = 3  # frames whose resemblance to their predecessors tells what is usual
+FRAME_BLOCKS = 8  # blocks that a single frame is matched on
+KEPT_LEVELS = 4  # grey levels within which a pixel keeps its value from window to window
+CHANGED_LEVELS = 8  # grey levels by which a pixel changes
+SURROUNDINGS_PX = 31
+CHANGED_SHARE = 0.6  # of the surroundings: more than rain leaves behind in a median
+VIEWS_REMEMBERED = 4
+
+
+@dataclass
+class _View:
+    """A picture that later windows are matched with."""
+
+    number: int
+    spectra: motion.Spectra
+    textured: npt.NDArray[np.bool_]
+
+
+@dataclass
+class _Window:
+    """The frames gathered so far."""
+
+    pictures: list[npt.NDArray[np.uint8]] = field(default_factory=list)
+    cells: list[npt.NDArray[np.float32]] = field(default_factory=list)
+
+
+class _Series:
+    """Values gathered under their names."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[Any]] = {}
+
+    def add(self, **values: Any) -> None:
+        for name, value in values.items():
+            self.values.setdefault(name, []).append(value)
+
+    def arrays(self, kinds: dict[str, type]) -> dict[str, Any]:
+        return {name: np.asarray(self.values[name], kinds.get(name, np.float32)) for name in self.values}
+
+
+def measure(frames: Iterable[Frame], width: int, height: int) -> Measures:
+    """Measure grey frames, all of one size, of a footage whose upright full-resolution size is `width` x `height` px.
+
+    Raises InputError where there is no frame or the pictures are too small to be compared (16 px).
+    """
+    return _Pass(width, height).run(frames)
+
+
+class _Pass:
+    """One pass over a footage, and what it holds on the way: one window, a few views, the series."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self.per_frame, self.per_window = _Series(), _Series()
+        self.window = _Window()
+        self.recent_details: deque[npt.NDArray[np.float32]] = deque(maxlen=WINDOW)
+        self.recent_resemblances: deque[float] = deque(maxlen=WINDOW)
+        self.views: deque[_View] = deque(maxlen=VIEWS_REMEMBERED)  # the present one last
+        self.views_begun = 0
+        self.frames_done = 0
+        self.previous: npt.NDArray[np.uint8] | None = None
+        self.grid: motion.Grid | None = None
+        self.full_px = 1.0
+        self.last_median: npt.NDArray[np.uint8] | None = None
+        self.sum_of_medians: npt.NDArray[np.int64] = np.zeros((0, 0), np.int64)
+        self.challenged: npt.NDArray[np.uint16] = np.zeros((0, 0), np.uint16)
+        self.withstood: npt.NDArray[np.uint16] = np.zeros((0, 0), np.uint16)
+
+    def run(self, frames: Iterable[Frame]) -> Measures:
+        for frame in frames:
+            if self.grid is None:
+                self._begin(frame.picture)
+            self._take(frame)
+        if self.window.pictures:
+            self._close_window()
+        if self.grid is None:
+            raise InputError("no frame decodes; the file is empty or damaged")
+        whole: dict[str, type] = {"window_first": np.int64, "view": np.int64, "textured": np.int64, "agreeing": np.int64}
+        bytes_: dict[str, type] = dict.fromkeys(("cells", "unrest", "row_peak", "column_peak"), np.uint8)
+        return Measures(
+            width=self.width,
+            height=self.height,
+            full_px=self.full_px,
+            blocks=self.grid.blocks,
+            mean_picture=np.asarray(self.sum_of_medians // len(self.per_window.values["view"]), np.uint8),
+            challenged=self.challenged,
+            withstood=self.withstood,
+            **self.per_frame.arrays({"pts_s": np.float64}),
+            **self.per_window.arrays(whole | bytes_),
+        )
+
+    def _begin(self, picture: npt.NDArray[np.uint8]) -> None:
+        low_height, low_width = picture.shape
+        if min(low_height, low_width) < 2 * motion.LEAST_SIDE_PX:
+            raise InputError(
+                f"{self.width}x{self.height} px are too small to tell whether the camera moves; at least 16 px a side are needed"
+            )
+        self.grid = motion.make_grid(low_height, low_width, BLOCKS_A_SIDE)
+        self.full_px = max(self.width, self.height) / max(low_width, low_height)
+
+    def _take(self, frame: Frame) -> None:
+        cells = appearance.to_cells(frame.picture, CELLS)
+        detail = appearance.local_detail(cells)
+        first = self.previous is None
+        before = 1.0 if first else appearance.resemblance(detail, self.recent_details[-1])
+        # After a break, what is usual has to be learnt anew: in heavy rain before a blank sky no two frames are alike.
+        abrupt = len(self.recent_resemblances) >= LEAST_KNOWN and before < BREAK * float(np.median(self.recent_resemblances))
+        if self.window.pictures and (abrupt or len(self.window.pictures) == WINDOW):
+            self._close_window()
+        if abrupt:
+            self.recent_resemblances.clear()
+        self.per_frame.add(
+            pts_s=frame.pts_s,
+            brightness=cells.mean(),
+            contrast=cells.std(),
+            change=0.0 if self.previous is None else cv2.norm(frame.picture, self.previous, cv2.NORM_L1) / frame.picture.size,
+            resemblance=before,
+            earlier_resemblance=1.0 if first else appearance.resemblance(detail, self.recent_details[0]),
+        )
+        self.window.pictures.append(frame.picture)
+        self.window.cells.append(cells)
+        self.recent_details.append(detail)
+        self.recent_resemblances.append(before)
+        self.previous = frame.picture
+
+    def _close_window(self) -> None:
+        assert self.grid is not None
+        pictures = np.stack(self.window.pictures)
+        median = motion.temporal_median(pictures)
+        spectra = motion.spectra(median, self.grid)
+        contrasts = motion.block_contrasts(median, self.grid)
+        view, similarity, textured = self._match(spectra, contrasts >= LEAST_CONTRAST)
+        voters = np.flatnonzero(similarity.agreeing) if similarity.agreeing.any() else np.flatnonzero(textured)
+        strongest = voters[np.argsort(-contrasts[voters], kind="stable")][:FRAME_BLOCKS]
+        for picture in pictures:
+            right, down = self._frame_offset(picture, spectra, strongest) if len(pictures) > 1 else (0.0, 0.0)
+            self.per_frame.add(offset_right_px=right * self.full_px, offset_down_px=down * self.full_px)
+        brightest = pictures.max(axis=0)
+        self._look_for_overlay(median)
+        self.per_window.add(
+            window_first=self.frames_done,
+            view=view,
+            right_px=similarity.right_px * self.full_px,
+            down_px=similarity.down_px * self.full_px,
+            scale=similarity.scale,
+            roll_deg=similarity.roll_deg,
+            textured=int(textured.sum()),
+            agreeing=int(similarity.agreeing.sum()),
+            cells=np.rint(appearance.to_cells(median, CELLS)),
+            unrest=np.minimum(255, np.rint(appearance.unrest(np.stack(self.window.cells)))),
+            row_peak=brightest.max(axis=1),
+            column_peak=brightest.max(axis=0),
+        )
+        self.frames_done += len(pictures)
+        self.window = _Window()
+
+    def _look_for_overlay(self, median: npt.NDArray[np.uint8]) -> None:
+        if self.last_median is None:
+            self.sum_of_medians = np.zeros(median.shape, np.int64)
+            self.challenged, self.withstood = np.zeros(median.shape, np.uint16), np.zeros(median.shape, np.uint16)
+        else:
+            difference = cv2.absdiff(median, self.last_median)
+            changes = (difference > CHANGED_LEVELS).astype(np.float32)
+            changed = cv2.blur(changes, (SURROUNDINGS_PX, SURROUNDINGS_PX)) >= CHANGED_SHARE
+            self.challenged += changed
+            self.withstood += changed & (difference <= KEPT_LEVELS)
+        self.sum_of_medians += median
+        self.last_median = median
+
+    def _match(self, spectra: motion.Spectra, has_contrast: npt.NDArray[np.bool_]) -> tuple[int, motion.Similarity, npt.NDArray[np.bool_]]:
+        """The view that a window's median shows, how it lies there, and which blocks have enough texture to say so."""
+        assert self.grid is not None
+        for view in reversed(self.views):
+            # Of either: a watermark in an else dark picture must not speak for the bright one that follows.
+            textured = has_contrast | view.textured
+            chosen = np.flatnonzero(textured)
+            shifts, responses = motion.block_shifts(view.spectra[chosen], spectra[chosen], self.grid)
+            clear = responses > LEAST_RESPONSE
+            least = max(LEAST_AGREEING, round(LEAST_AGREEING_SHARE * len(chosen)))
+            fitted = motion.fit_similarity(self.grid.centres[chosen][clear], shifts[clear], TOLERANCE_PX, least)
+            if fitted.agreeing.any():
+                agreeing = np.zeros(self.grid.blocks, bool)
+                agreeing[chosen[clear][fitted.agreeing]] = True
+                self.views.remove(view)
+                self.views.append(view)
+                similarity = motion.Similarity(fitted.right_px, fitted.down_px, fitted.scale, fitted.roll_deg, agreeing)
+                return view.number, similarity, textured
+        return self._new_view(spectra, has_contrast)
+
+    def _new_view(self, spectra: motion.Spectra, textured: npt.NDArray[np.bool_]) -> tuple[int, motion.Similarity, npt.NDArray[np.bool_]]:
+        if textured.sum() < LEAST_AGREEING:  # nothing to match with
+            return NO_VIEW, motion.Similarity(np.nan, np.nan, np.nan, np.nan, np.zeros_like(textured)), textured
+        number = self.views_begun
+        self.views_begun += 1
+        self.views.append(_View(number, spectra, textured))
+        return number, motion.Similarity(0.0, 0.0, 1.0, 0.0, textured.copy()), textured
+
+    def _frame_offset(
+        self, picture: npt.NDArray[np.uint8], of_median: motion.Spectra, chosen: npt.NDArray[np.int64]
+    ) -> tuple[float, float]:
+        assert self.grid is not None
+        if not len(chosen):
+            return np.nan, np.nan
+        right, down, response = motion.common_shift(of_median[chosen], motion.spectra(picture, self.grid, chosen), self.grid)
+        return (right, down) if response > LEAST_RESPONSE else (np.nan, np.nan)

@@ -1,0 +1,194 @@
+"""The longest spans of a footage in which the camera stands, told from its stored series.
+
+The camera's place is known window by window, on medians that rain has vanished from, and frame by frame more coarsely. A span stands
+when its windows' places lie within the limits of each other: the longest such span is taken first, then what is left on both sides of
+it. Its ends are then sought among single frames, since a bump may lie inside a window.
+
+A slow drift also has spans within the limits, and a drifting camera pauses when it turns. So a span that is only a part of its shot counts
+when its own drift is at most half the limit, and when it lasts `settled_s` or such spans together fill half the shot.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from curate.measures import WINDOW, Measures
+from curate.shots import Run, faded, trim_transitions
+
+Places = npt.NDArray[np.float64]
+
+POOR_AGREEMENT = 0.6  # of a window's voting blocks: below it, a window between two that stand may be hidden rather than moved
+_DIRECTIONS = np.exp(1j * np.pi * np.arange(8) / 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far the camera may move in a span; px at full resolution."""
+
+    shift_px: float
+    edge_px: float
+    jitter_px: float
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Frames [first_frame, end_frame) in which the camera stands, and its own slow drift as a share of the limit."""
+
+    first_frame: int
+    end_frame: int
+    drift: float
+
+
+def camera_places(measures: Measures, limits: Limits) -> tuple[Places, Places]:
+    """Each window's place as complex px over the limits: of the picture's middle, and of its corners by zoom and roll (w,)."""
+    middle = (measures.right_px + 1j * measures.down_px) / limits.shift_px
+    to_corner = np.hypot(measures.width, measures.height) / 2
+    corner = to_corner * ((measures.scale - 1) + 1j * np.radians(measures.roll_deg)) / limits.edge_px
+    return middle.astype(np.complex128), corner.astype(np.complex128)
+
+
+def extent(places: Places) -> float:
+    """The largest distance between two of some complex places (to 2 %); 0 of none."""
+    known = places[~np.isnan(places)]
+    if not len(known):
+        return 0.0
+    return float(np.ptp((known[:, None] * _DIRECTIONS.conj()).real, axis=0).max())
+
+
+def longest_within(series: npt.NDArray[np.float64], limit: float) -> tuple[int, int]:
+    """The longest [first, end) of (n, d) series in which no series spans more than `limit`; the earliest of equals."""
+    count, kinds = series.shape
+    highs: list[deque[int]] = [deque() for _ in range(kinds)]
+    lows: list[deque[int]] = [deque() for _ in range(kinds)]
+    best, first = (0, 0), 0
+    for now in range(count):
+        for kind in range(kinds):
+            values, high, low = series[:, kind], highs[kind], lows[kind]
+            while high and values[high[-1]] <= values[now]:
+                high.pop()
+            while low and values[low[-1]] >= values[now]:
+                low.pop()
+            high.append(now)
+            low.append(now)
+            while values[high[0]] - values[low[0]] > limit:
+                first += 1
+                for queue in (*highs, *lows):
+                    if queue and queue[0] < first:
+                        queue.popleft()
+        if now + 1 - first > best[1] - best[0]:
+            best = first, now + 1
+    return best
+
+
+def still_pieces(measures: Measures, run: Run, limits: Limits, least_frames: int) -> list[Piece]:
+    """The spans of at least `least_frames` frames of one view in which the camera stands, in order of time."""
+    windows = np.arange(run.first_window, run.end_window)
+    middle, corner = (_filled(places[windows]) for places in _unhidden(measures, *camera_places(measures, limits)))
+    if np.isnan(middle).any():
+        return []
+    directed = np.concatenate([(places[:, None] * _DIRECTIONS.conj()).real for places in (middle, corner)], axis=1)
+    pieces: list[Piece] = []
+    remaining = [(0, len(windows))]
+    while remaining:
+        low, high = remaining.pop()
+        first, end = (low + edge for edge in longest_within(directed[low:high], 1.0))
+        # A piece may gain most of a window on either side.
+        if end == first or measures.window_end[windows[end - 1]] - measures.window_first[windows[first]] < least_frames - 2 * WINDOW:
+            continue
+        for begins, ends in _standing_frames(measures, windows, middle, (first, end), limits):
+            begins, ends = trim_transitions(measures, begins, ends)
+            if ends - begins >= least_frames:
+                pieces.append(Piece(begins, ends, max(_drift(middle[first:end]), _drift(corner[first:end]))))
+        remaining += [(low, first), (end, high)]
+    return _without_overlap(pieces)
+
+
+def settled_pieces(pieces: list[Piece], shot: tuple[int, int], pts_s: npt.NDArray[np.float64], settled_s: float) -> list[Piece]:
+    """Of the pieces of one shot, those that are more than pauses of a drifting camera; see the module's docstring."""
+    length = shot[1] - shot[0]
+    whole = [piece for piece in pieces if piece.end_frame - piece.first_frame >= 0.9 * length]
+    if whole:
+        return whole
+    calm = [piece for piece in pieces if piece.drift <= 0.5]
+    if sum(piece.end_frame - piece.first_frame for piece in calm) >= 0.5 * length:
+        return calm
+    return [piece for piece in calm if pts_s[piece.end_frame - 1] - pts_s[piece.first_frame] >= settled_s]
+
+
+def frame_path(measures: Measures, limits: Limits) -> Places:
+    """Each frame's place in its view, as complex px over the limit: its window's place and its own offset."""
+    windows_frames = measures.window_end - measures.window_first
+    middle, _ = camera_places(measures, limits)
+    offsets = (measures.offset_right_px + 1j * measures.offset_down_px) / limits.shift_px
+    return np.asarray(np.repeat(middle, windows_frames) + offsets, np.complex128)
+
+
+def _standing_frames(
+    measures: Measures, windows: npt.NDArray[np.int64], middle: Places, still: tuple[int, int], limits: Limits
+) -> list[tuple[int, int]]:
+    """Frames round the windows windows[first:end] that lie where those windows do, as spans."""
+    first, end = still
+    low, high = max(0, first - 1), min(len(windows), end + 1)
+    frames = np.arange(measures.window_first[windows[low]], measures.window_end[windows[high - 1]])
+    of_frame = np.searchsorted(measures.window_first, frames, side="right") - 1 - windows[0]
+    # Each frame is held against the windows next to its own, a frame outside against those at that end.
+    held = np.array([np.median(middle[max(first, w - 1) : min(end, w + 2)].real) for w in range(first, end)]) + 1j * np.array(
+        [np.median(middle[max(first, w - 1) : min(end, w + 2)].imag) for w in range(first, end)]
+    )
+    nearest = np.clip(of_frame, first, end - 1) - first
+    away = np.abs(frame_path(measures, limits)[frames] - held[nearest])
+    allowed = np.ones(len(frames))
+    for outside in {low, high - 1} - set(range(first, end)):
+        step = abs(middle[outside] - held[0 if outside < first else -1])
+        allowed[of_frame == outside] = min(1.0, 0.5 * float(step))
+        away[(of_frame == outside) & np.isnan(away)] = np.inf
+    stands = ~(_median_of_three(np.nan_to_num(away, nan=0.0)) > allowed)
+    stands &= ~faded(measures, int(frames[0]), int(frames[-1]) + 1)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], stands, [False]]).astype(np.int8)))
+    return [(int(frames[a]), int(frames[b - 1]) + 1) for a, b in edges.reshape(-1, 2)]
+
+
+def _unhidden(measures: Measures, middle: Places, corner: Places) -> tuple[Places, Places]:
+    """Places without those of windows in which something hid most of the picture for a moment: the camera was elsewhere for none else."""
+    hidden = np.zeros(len(middle), bool)
+    poor = measures.agreeing < POOR_AGREEMENT * measures.textured
+    for window in np.flatnonzero(poor[1:-1]) + 1:
+        same = measures.view[window - 1] == measures.view[window + 1]
+        hidden[window] = same and abs(middle[window - 1] - middle[window + 1]) < 0.5
+    return np.where(hidden, np.nan, middle), np.where(hidden, np.nan, corner)
+
+
+def _filled(places: Places) -> Places:
+    """Places with unknown ones replaced by the last known before them, or the first known."""
+    known = np.flatnonzero(~np.isnan(places))
+    if not len(known):
+        return places
+    return places[known[np.maximum(0, np.searchsorted(known, np.arange(len(places)), side="right") - 1)]]
+
+
+def _drift(places: Places) -> float:
+    """Distance between the medians of the first and the last third."""
+    third = max(1, len(places) // 3)
+    start, end = places[:third], places[-third:]
+    return float(abs(np.median(start.real) - np.median(end.real) + 1j * (np.median(start.imag) - np.median(end.imag))))
+
+
+def _median_of_three(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    if len(values) < 3:
+        return values
+    padded = np.pad(values, 1, mode="reflect")  # so that one odd frame right behind a cut does not count twice
+    return np.asarray(np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0))
+
+
+def _without_overlap(pieces: list[Piece]) -> list[Piece]:
+    """Pieces in order of time; where two share frames, the later begins where the earlier ends."""
+    apart: list[Piece] = []
+    for piece in sorted(pieces, key=lambda piece: piece.first_frame):
+        begins = max(piece.first_frame, apart[-1].end_frame if apart else 0)
+        if begins < piece.end_frame:
+            apart.append(Piece(begins, piece.end_frame, piece.drift))
+    return apart

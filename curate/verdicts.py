@@ -1,0 +1,287 @@
+"""Verdict and reason of each span of a footage, taken from its stored measures alone: nothing here decodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from curate import appearance, shots, spans
+from curate.measures import NO_VIEW, Measures
+from curate.shots import Run
+from manifests.tables import Segment
+
+if TYPE_CHECKING:
+    from curate.static_segments import StaticSegmentsSettings
+
+Mask = npt.NDArray[np.uint8]  # HW, 255 where camera and scene are static
+
+
+@dataclass(frozen=True)
+class _Shot:
+    """Frames between two cuts or fades."""
+
+    first_frame: int
+    end_frame: int
+    runs: list[Run]
+
+
+def judge(measures: Measures, footage_id: str, settings: StaticSegmentsSettings) -> list[tuple[Segment, Mask | None]]:
+    """The footage's spans in order, a row each with verdict, reason and measures, and the mask of each that is kept.
+
+    The rows partition the footage's frames.
+    """
+    judged = []
+    for shot, still, pauses in _shots_with_pieces(measures, settings):
+        for first, end in _gaps(measures, shot, still):
+            paused = any(first < piece.end_frame and piece.first_frame < end for piece in pauses)
+            judged.append(_judge_rest(measures, shot, first, end, paused, settings))
+        judged += [_judge_still(measures, piece.first_frame, piece.end_frame, settings) for piece in still]
+    judged.sort(key=lambda entry: entry[0].first_frame)
+    return [(replace(row, segment_id=f"{footage_id}-{row.first_frame:06d}", footage_id=footage_id), mask) for row, mask in judged]
+
+
+def _limits(settings: StaticSegmentsSettings) -> spans.Limits:
+    return spans.Limits(settings.shift_px, settings.edge_px, settings.jitter_px)
+
+
+def _shots_with_pieces(measures: Measures, settings: StaticSegmentsSettings) -> list[tuple[_Shot, list[spans.Piece], list[spans.Piece]]]:
+    """Each shot with its still pieces and pauses. A fade ends a shot only where something stands still before or after it."""
+    runs = shots.view_runs(measures)
+    cuts = {0, *shots.cuts(measures), measures.frames}
+    edges = sorted(cuts | set(shots.dissolves(measures)))
+    found: list[tuple[_Shot, list[spans.Piece], list[spans.Piece]]] = []
+    for first, end in pairwise(edges):
+        shot = _shot(measures, first, end, runs)
+        still, pauses = _still_pieces(measures, shot, settings)
+        if found and first not in cuts and not still and not found[-1][1]:
+            before, _, pauses_before = found.pop()
+            shot, pauses = _shot(measures, before.first_frame, end, runs), pauses_before + pauses
+        found.append((shot, still, pauses))
+    return found
+
+
+def _shot(measures: Measures, first: int, end: int, runs: list[Run]) -> _Shot:
+    return _Shot(first, end, [run for run in runs if first <= measures.window_first[run.first_window] < end])
+
+
+def _still_pieces(measures: Measures, shot: _Shot, settings: StaticSegmentsSettings) -> tuple[list[spans.Piece], list[spans.Piece]]:
+    """The pieces of a shot in which the camera stands for long enough, and those that are mere pauses of a moving camera."""
+    pieces: list[spans.Piece] = []
+    for run in shot.runs:
+        if run.view != NO_VIEW:
+            pieces += spans.still_pieces(measures, run, _limits(settings), settings.least_frames)
+    long = [piece for piece in pieces if _duration_s(measures, piece.first_frame, piece.end_frame) >= settings.least_s - 1e-3]
+    settled = spans.settled_pieces(long, (shot.first_frame, shot.end_frame), measures.pts_s, settings.settled_s)
+    return settled, [piece for piece in long if piece not in settled]
+
+
+def _gaps(measures: Measures, shot: _Shot, still: list[spans.Piece]) -> list[tuple[int, int]]:
+    """What the still pieces leave of a shot, split where what can be matched borders on what cannot."""
+    edges = {shot.first_frame, shot.end_frame}
+    edges |= {piece.first_frame for piece in still} | {piece.end_frame for piece in still}
+    for before, after in pairwise(shot.runs):
+        if (before.view == NO_VIEW) != (after.view == NO_VIEW):
+            edges.add(int(measures.window_first[after.first_window]))
+    taken = {piece.first_frame: piece.end_frame for piece in still}
+    ordered = sorted(edges)
+    inside = [(piece.first_frame, piece.end_frame) for piece in still]
+    return [
+        (first, end) for first, end in pairwise(ordered) if taken.get(first) != end and not any(a <= first and end <= b for a, b in inside)
+    ]
+
+
+def _judge_still(measures: Measures, first: int, end: int, settings: StaticSegmentsSettings) -> tuple[Segment, Mask | None]:
+    row = _measured(measures, first, end)
+    moving, mask = _moving(measures, first, end, settings)
+    row = replace(row, moving_fraction=moving, verdict="static")
+    assert row.jitter_px is not None
+    assert row.frozen_fraction is not None
+    if row.jitter_px > settings.jitter_px:
+        return _rejected(row, "moving", f"camera shakes: {row.jitter_px:.1f} px from frame to frame (limit {settings.jitter_px:g})"), None
+    if row.frozen_fraction >= settings.frozen_fraction:
+        limit = f"(limit {100 * settings.frozen_fraction:.0f} %)"
+        return _rejected(row, "static", f"frozen: {100 * row.frozen_fraction:.0f} % of frames repeat the one before {limit}"), None
+    if moving > settings.moving_fraction:
+        limit = f"(limit {100 * settings.moving_fraction:.0f} %)"
+        return _rejected(row, "moving", f"scene moves: in {100 * moving:.0f} % of the picture {limit}"), None
+    return row, mask
+
+
+def _judge_rest(
+    measures: Measures, shot: _Shot, first: int, end: int, paused: bool, settings: StaticSegmentsSettings
+) -> tuple[Segment, Mask | None]:
+    row = _measured(measures, first, end)
+    return _rejected(row, *_why_not(measures, shot, row, paused, settings)), None
+
+
+def _why_not(
+    measures: Measures, shot: _Shot, row: Segment, paused: bool, settings: StaticSegmentsSettings
+) -> tuple[Literal["static", "moving", "unknown"], str]:
+    """Verdict and reason for a span in which the camera was not found to stand."""
+    first, end = row.first_frame, row.end_frame
+    assert row.textured_blocks is not None
+    if row.textured_blocks < settings.textured_blocks:
+        if (row.brightness or 0) < settings.dark_level:
+            return "unknown", f"too dark: mean grey level {row.brightness:.0f} (at least {settings.dark_level:g})"
+        return "unknown", f"too little texture: {row.textured_blocks} of {measures.blocks} blocks (at least {settings.textured_blocks})"
+    moved = _why_moving(measures, row, first, end, settings)
+    if moved is None and end - first < shot.end_frame - shot.first_frame:
+        if (change := _contrast_change(measures, first, end)) > 0.3:
+            return "unknown", f"fades: contrast changes by {100 * change:.0f} %"
+        if paused:
+            moved = _why_moving(measures, row, shot.first_frame, shot.end_frame, settings)
+    if moved is not None:
+        return "moving", moved
+    views = len({run.view for run in shot.runs})
+    seconds = _duration_s(measures, first, end)
+    if views > 2 and end - first >= settings.least_frames:
+        return "moving", f"picture does not hold: {views} views in {seconds:.1f} s"
+    wanted = f"(at least {settings.least_frames} frames and {settings.least_s:g} s)"
+    return "static" if views == 1 else "unknown", f"shot too short: {end - first} frames, {seconds:.1f} s {wanted}"
+
+
+def _why_moving(measures: Measures, row: Segment, first: int, end: int, settings: StaticSegmentsSettings) -> str | None:
+    shift, zoom, roll = _excursions(measures, first, end)
+    to_corner = np.hypot(measures.width, measures.height) / 2
+    zoom_px, roll_px = zoom * to_corner, np.radians(roll) * to_corner
+    at_corners = f"px at the corners (limit {settings.edge_px:g})"
+    if shift > settings.shift_px:
+        return f"camera moves: {shift:.1f} px (limit {settings.shift_px:g})"
+    if max(zoom_px, roll_px) > settings.edge_px:
+        if zoom_px >= roll_px:
+            return f"camera zooms: {100 * zoom:.2f} %, {zoom_px:.1f} {at_corners}"
+        return f"camera rolls: {roll:.2f}°, {roll_px:.1f} {at_corners}"
+    if row.jitter_px is not None and row.jitter_px > settings.jitter_px:
+        return f"camera shakes: {row.jitter_px:.1f} px from frame to frame (limit {settings.jitter_px:g})"
+    return None
+
+
+def _measured(measures: Measures, first: int, end: int) -> Segment:
+    """The measures of frames [first, end), without a verdict."""
+    windows = _windows(measures, first, end)
+    frames = slice(first, end)
+    shift, zoom, roll = _excursions(measures, first, end)
+    offsets = np.hypot(measures.offset_right_px[frames], measures.offset_down_px[frames])
+    known = offsets[~np.isnan(offsets)]
+    textured = int(np.median(measures.textured[windows]))
+    voted = measures.textured[windows] > 0
+    agreeing = float(np.median(measures.agreeing[windows][voted] / measures.textured[windows][voted])) if voted.any() else None
+    light = np.add.reduceat(measures.brightness[frames], np.maximum(measures.window_first[windows] - first, 0))
+    light = light / (np.minimum(measures.window_end[windows], end) - np.maximum(measures.window_first[windows], first))
+    left, top, right, bottom = _crop(measures, windows)
+    return Segment(
+        segment_id="",
+        footage_id="",
+        first_frame=first,
+        end_frame=end,
+        start_s=float(measures.pts_s[first]),
+        end_s=_end_s(measures, end),
+        shift_px=round(shift, 3),
+        scale_percent=round(100 * zoom, 4),
+        roll_deg=round(roll, 4),
+        jitter_px=round(float(np.percentile(known, 95)), 3) if len(known) else 0.0,
+        textured_blocks=textured,
+        agreeing_fraction=agreeing,
+        brightness=float(measures.brightness[frames].mean()),
+        illumination_drift=float(np.ptp(light)),
+        frozen_fraction=_frozen_fraction(measures, first, end),
+        flashes=shots.count_flashes(measures.brightness[frames]),
+        overlay_fraction=float(_overlay(measures).mean()),
+        crop_left=left,
+        crop_top=top,
+        crop_width=right - left,
+        crop_height=bottom - top,
+    )
+
+
+def _excursions(measures: Measures, first: int, end: int) -> tuple[float, float, float]:
+    """How far the camera went in [first, end): px of the picture's middle, relative zoom, degrees of roll; worst of the views."""
+    windows = _windows(measures, first, end)
+    plain = spans.Limits(1.0, 1.0, 1.0)
+    path = spans.frame_path(measures, plain)
+    middle, _ = spans.camera_places(measures, plain)
+    shift = zoom = roll = 0.0
+    for view in np.unique(measures.view[windows]):
+        if view == NO_VIEW:
+            continue
+        chosen = windows[measures.view[windows] == view]
+        shift = max(shift, spans.extent(middle[chosen]))
+        if len(chosen) < 3:  # windows that reach beyond the span, or a span shorter than a window: only single frames tell
+            frames = np.arange(max(first, measures.window_first[chosen[0]]), min(end, measures.window_end[chosen[-1]]))
+            of_view = np.isin(np.searchsorted(measures.window_first, frames, side="right") - 1, chosen)
+            shift = max(shift, spans.extent(path[frames[of_view]]))
+        zoom, roll = max(zoom, float(np.ptp(measures.scale[chosen]))), max(roll, float(np.ptp(measures.roll_deg[chosen])))
+    return shift, zoom, roll
+
+
+def _windows(measures: Measures, first: int, end: int) -> npt.NDArray[np.int64]:
+    """Windows of which at least half lies in [first, end); the one that holds most of it where there is none such."""
+    inside = np.minimum(measures.window_end, end) - np.maximum(measures.window_first, first)
+    half = np.flatnonzero(2 * inside >= measures.window_end - measures.window_first)
+    half = half[inside[half] > 0]
+    return half if len(half) else np.array([int(inside.argmax())])
+
+
+def _moving(measures: Measures, first: int, end: int, settings: StaticSegmentsSettings) -> tuple[float, Mask]:
+    """The share of the picture inside black bars that moves, and the mask of what does not, nor lies under bars or an overlay."""
+    windows = _windows(measures, first, end)
+    share = appearance.moving_share(measures.cells[windows], measures.unrest[windows], settings.slow_levels, settings.fast_levels)
+    size = measures.width, measures.height
+    often = cv2.dilate((share > settings.masked_share).astype(np.uint8), np.ones((3, 3), np.uint8))
+    moves = np.asarray(cv2.resize(often, size, interpolation=cv2.INTER_NEAREST), bool)
+    left, top, right, bottom = _crop(measures, windows)
+    full_share = cv2.resize(share.astype(np.float32), size, interpolation=cv2.INTER_NEAREST)
+    overlay = np.asarray(cv2.resize(_overlay(measures).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST), bool)
+    mask = np.zeros((measures.height, measures.width), np.uint8)
+    mask[top:bottom, left:right] = np.where(moves | overlay, 0, 255)[top:bottom, left:right]
+    return float(full_share[top:bottom, left:right].mean()), mask
+
+
+def _crop(measures: Measures, windows: npt.NDArray[np.int64]) -> tuple[int, int, int, int]:
+    """(left, top, right, bottom) inside black bars, full-resolution px, even, rounded inwards."""
+    left, top, right, bottom = appearance.bars(measures.row_peak[windows], measures.column_peak[windows])
+    low_height, low_width = measures.row_peak.shape[1], measures.column_peak.shape[1]
+
+    def inwards(low: int, high: int, low_size: int, size: int) -> tuple[int, int]:
+        begin = 0 if low == 0 else 2 * int(np.ceil(low * size / low_size / 2))
+        end = size if high == low_size else 2 * int(high * size / low_size / 2)
+        return begin, end
+
+    left, right = inwards(left, right, low_width, measures.width)
+    top, bottom = inwards(top, bottom, low_height, measures.height)
+    return left, top, right, bottom
+
+
+def _overlay(measures: Measures) -> npt.NDArray[np.bool_]:
+    return appearance.overlay_pixels(measures.mean_picture, measures.challenged, measures.withstood)
+
+
+def _frozen_fraction(measures: Measures, first: int, end: int, repeat_levels: float = 0.05) -> float:
+    changes = measures.change[first + 1 : end]
+    return float((changes < repeat_levels).mean()) if len(changes) else 0.0
+
+
+def _contrast_change(measures: Measures, first: int, end: int) -> float:
+    contrast = measures.contrast[max(0, first - 1) : end + 1]
+    return float(1 - (contrast.min() + 0.5) / (contrast.max() + 0.5))
+
+
+def _duration_s(measures: Measures, first: int, end: int) -> float:
+    return _end_s(measures, end) - float(measures.pts_s[first])
+
+
+def _end_s(measures: Measures, end: int) -> float:
+    """The time of the last frame plus one interval."""
+    if end < measures.frames:
+        return float(measures.pts_s[end])
+    interval = float(measures.pts_s[-1] / (measures.frames - 1)) if measures.frames > 1 else 0.0
+    return float(measures.pts_s[-1]) + interval
+
+
+def _rejected(row: Segment, verdict: Literal["static", "moving", "unknown"], reason: str) -> Segment:
+    return replace(row, verdict=verdict, reason=reason)
