@@ -43,7 +43,7 @@ class SimulateSettings:
     seed: Annotated[int, "another seed, another world"] = 0
     width: Annotated[int, "px, upright, even"] = 320
     height: Annotated[int, "px, upright, even"] = 240
-    frames: Annotated[int, "frames a clip; 30 of them, 0.1 s apart, make a scene"] = 72
+    frames: Annotated[int, "frames a clip; 30 of them, 0.1 s apart, make a scene"] = 80
     fps: Annotated[float, "frames a second"] = 20.0
     quality: Annotated[int, "of the video codec, 0-100"] = 62
     backgrounds: Annotated[str | None, "folder of pictures to rain on; none: scikit-image's bundled photos"] = None
