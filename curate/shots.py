@@ -16,6 +16,7 @@ from curate.appearance import local_detail, resemblance
 from curate.measures import NO_VIEW, WINDOW, Measures
 
 CUT_RESEMBLANCE = 0.35  # frames across a cut resemble each other less; see curate.appearance
+REPEAT_LEVELS = 0.005  # mean absolute difference, grey levels
 FLASH_S = 0.5  # longest flash
 FLASH_LEVELS = 5.0  # grey levels by which a flash is brighter than what is before and after it
 UNLIKE = 0.5  # two views resemble each other less
@@ -92,6 +93,21 @@ def unflashed_views(measures: Measures) -> npt.NDArray[np.int64]:
             if levels[window:back].min() > max(levels[window - 1], levels[back]) + FLASH_LEVELS:
                 views[window:back] = interrupted
     return views
+
+
+def frozen_frames(measures: Measures) -> npt.NDArray[np.bool_]:
+    """Which frames repeat their predecessor within a stretch of at least a window's length, one value a frame.
+
+    Exactly, but for one grey level in one of two hundred pixels: codecs go on refining a frozen picture for a second or so and pulse at key
+    frames, but a camera that films never repeats itself for ten frames. Pictures doubled to reach a frame rate are no such stretch.
+    """
+    repeats = np.concatenate([[False], measures.change[1:] < REPEAT_LEVELS, [False]])
+    edges = np.flatnonzero(np.diff(repeats.astype(np.int8))) + 1
+    frozen = np.zeros(measures.frames, bool)
+    for first, end in edges.reshape(-1, 2):
+        if end - first >= WINDOW:
+            frozen[first:end] = True
+    return frozen
 
 
 def count_flashes(brightness: npt.NDArray[np.floating], least_levels: float = 12.0) -> int:

@@ -105,7 +105,7 @@ def _judge_still(measures: Measures, first: int, end: int, settings: StaticSegme
         return _rejected(row, "moving", f"camera shakes: {row.jitter_px:.1f} px from frame to frame (limit {settings.jitter_px:g})"), None
     if row.frozen_fraction >= settings.frozen_fraction:
         limit = f"(limit {100 * settings.frozen_fraction:.0f} %)"
-        return _rejected(row, "static", f"frozen: {100 * row.frozen_fraction:.0f} % of frames repeat the one before {limit}"), None
+        return _rejected(row, "static", f"frozen: {100 * row.frozen_fraction:.0f} % of frames stand still as one picture {limit}"), None
     if moving > settings.moving_fraction:
         limit = f"(limit {100 * settings.moving_fraction:.0f} %)"
         return _rejected(row, "moving", f"scene moves: in {100 * moving:.0f} % of the picture {limit}"), None
@@ -189,7 +189,7 @@ def _measured(measures: Measures, first: int, end: int) -> Segment:
         agreeing_fraction=agreeing,
         brightness=float(measures.brightness[frames].mean()),
         illumination_drift=float(np.ptp(light)),
-        frozen_fraction=_frozen_fraction(measures, first, end),
+        frozen_fraction=float(shots.frozen_frames(measures)[frames].mean()),
         flashes=shots.count_flashes(measures.brightness[frames]),
         overlay_fraction=float(_overlay(measures).mean()),
         crop_left=left,
@@ -259,11 +259,6 @@ def _crop(measures: Measures, windows: npt.NDArray[np.int64]) -> tuple[int, int,
 
 def _overlay(measures: Measures) -> npt.NDArray[np.bool_]:
     return appearance.overlay_pixels(measures.mean_picture, measures.challenged, measures.withstood)
-
-
-def _frozen_fraction(measures: Measures, first: int, end: int, repeat_levels: float = 0.05) -> float:
-    changes = measures.change[first + 1 : end]
-    return float((changes < repeat_levels).mean()) if len(changes) else 0.0
 
 
 def _contrast_change(measures: Measures, first: int, end: int) -> float:

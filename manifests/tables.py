@@ -110,7 +110,7 @@ class Segment:
     moving_fraction: Annotated[float | None, "share of the picture that moves although the camera stands, mean over time"] = None
     brightness: Annotated[float | None, "mean grey level, 0-255"] = None
     illumination_drift: Annotated[float | None, "range of the windows' mean grey levels, 0-255"] = None
-    frozen_fraction: Annotated[float | None, "share of frames that repeat their predecessor"] = None
+    frozen_fraction: Annotated[float | None, "share of frames in stretches (of ten frames or more) that repeat one picture"] = None
     flashes: Annotated[int | None, "brief flashes (lightning, exposure steps back and forth)"] = None
     overlay_fraction: Annotated[float | None, "share of the picture under a sharp overlay that stays while what is round it changes"] = None
     crop_left: Annotated[int | None, "left edge of the picture without black bars, px"] = None
@@ -133,7 +133,7 @@ class Rain:
     reason: Annotated[str | None, "why no scene may come of it; null when kept"] = None
     error: Annotated[str | None, "why it could not be measured; such a row has no verdict"] = None
     frame_pts_s: Annotated[tuple[float, ...], "presentation times since the footage's first frame, s"] = ()
-    frame_light: Annotated[tuple[float, ...], "mean grey level of the temporal median around the frame: the light without the rain"] = ()
+    frame_light: Annotated[tuple[float, ...], "mean grey level of the frame without its rain: what the light does"] = ()
     frame_raining: Annotated[tuple[bool, ...], "decided: whether the frame shows rain that a scene can use"] = ()
     frame_orientation_deg: Annotated[tuple[float | None, ...], "streak orientation; null where there is no rain"] = ()
     frame_coherence: Annotated[tuple[float, ...], "structure-tensor coherence of the rain residual, 0-1"] = ()
