@@ -19,6 +19,8 @@ from manifests.media import Frame
 REPEATED_SHARE = 2e-4  # a frame with fewer pixels than this off its predecessor's by CANDIDATE_LEVEL repeats it
 CELL_FRAMES = 0.1  # share of a window's frames in which a cell must hold a streak to count as touched
 
+LIGHT_STEP = 3  # the light is taken from every third pixel of every third row
+
 ResidualName = Literal["median", "impulse"]
 
 
@@ -27,7 +29,7 @@ class RainSeries:
     """What was measured over a span; lists hold one value a frame, but those of windows one a window."""
 
     pts_s: list[float] = field(default_factory=list)
-    light: list[float] = field(default_factory=list)  # mean of the window's temporal median, grey levels
+    light: list[float] = field(default_factory=list)  # how bright the frame is without its rain, grey levels
     above_median: list[float] = field(default_factory=list)  # share of pixels brighter than the median
     difference: list[float] = field(default_factory=list)  # of the frame and the one that follows it after the gap
     streaks: dict[ResidualName, list[Streaks]] = field(default_factory=lambda: {"median": [], "impulse": []})
@@ -85,21 +87,27 @@ def _measure_window(series: RainSeries, window: _Window, gap_s: float, seen: Gre
     median = np.median(np.stack(pictures), axis=0).astype(np.uint8)
     neighbours = _neighbours(window)
     rises: list[Grey] = []
-    first = len(series.pts_s)
+    first, light = len(series.pts_s), float(median.mean())
     for picture, (before, after) in zip(pictures, neighbours, strict=True):
         against_median = _only(median_residual(picture, median), seen)
         rises.append(against_median.bright)
+        series.light.append(light + rain_free_shift(picture, median))
         series.above_median.append(np.count_nonzero(against_median.bright > CANDIDATE_LEVEL) / against_median.bright.size)
         series.streaks["median"].append(measure(against_median))
         series.streaks["impulse"].append(measure(_only(impulse_residual(picture, before, after), seen)))
     series.pts_s.extend(times)
-    series.light.extend([float(median.mean())] * len(times))
     for early, late in enumerate(np.searchsorted(times, np.asarray(times) + gap_s - 1e-6)):
         if late < len(times):
             series.difference.append(differing_share(rises[early], rises[late]))
     for name, streaks in series.streaks.items():
         touched = np.mean([entry.cells for entry in streaks[first:]], axis=0)
         series.window_cells[name].append(float(np.mean(touched >= CELL_FRAMES)))
+
+
+def rain_free_shift(picture: Grey, median: Grey) -> float:
+    """How much brighter a frame is than the median, grey levels: the middle of all pixels' differences, which rain on fewer than half of
+    them leaves where it is."""
+    return float(np.median(picture[::LIGHT_STEP, ::LIGHT_STEP].astype(np.int16) - median[::LIGHT_STEP, ::LIGHT_STEP]))
 
 
 def _neighbours(window: _Window) -> list[tuple[Grey, Grey]]:

@@ -1,9 +1,9 @@
 """Segment + Rain → Scenes: the N frames of a segment whose rain differs most, full size, lossless.
 
 Frames with rain are points on fixed scales (orientation, coherence, cover, length, amplitude); farthest-point choice takes N of them,
-never two so near in time that they share a streak. Where the light changes, a segment is parted into spans of steady light, each a scene
-of its own: within a scene only the rain may differ. Only chosen frames are written; a scene's id comes from their hashes, so choosing
-the same frames again gives the same scene.
+never two so near in time that they share a streak. Within a scene only the rain may differ: where the light changes, a segment gives a
+scene for each band of light that holds enough frames, and a flash of lightning costs its own frames alone. Only chosen frames are
+written; a scene's id comes from their hashes, so choosing the same frames again gives the same scene.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class SequencesSettings:
     n_frames: Annotated[int, "frames a scene (N in the paper)"] = 30
     gap_s: Annotated[float, "least time between two frames of a scene, s: they share no streak"] = 0.1
     gap_frames: Annotated[int, "least distance of two frames of a scene, in frames; 2: never adjacent ones"] = 2
-    light_range: Annotated[float, "most range of the light within a scene, grey levels"] = 6.0
+    light_range: Annotated[float, "most range of the light within a scene, grey levels"] = 4.0
     most_scenes: Annotated[int, "most scenes from one segment"] = 4
     place_distance: Annotated[float, "most share of differing bits between two scenes' hashes of one place, 0-1"] = 0.22
     val_fraction: Annotated[float, "share of places for validation"] = 0.1
@@ -62,27 +62,35 @@ def sequences(segment: Segment, rain: Rain, footage: Footage, settings: Sequence
         source_id=footage.source_id,
         measured_from=measured_from(segment, rain, settings),
     )
-    spans = steady_spans(rain.frame_light, settings.light_range)
-    choices = [(choice, good) for span in spans if (choice := _chosen(rain, good := _good_frames(rain, span), settings)) is not None]
+    good = _good_frames(rain)
+    bands = light_bands([rain.frame_light[index] for index in good], settings.light_range)
+    frames_of = [[good[place] for place in band] for band in bands]
+    choices = [(choice, frames) for frames in frames_of if (choice := _chosen(rain, frames, settings)) is not None]
     if not choices:
-        most = max(_number_that_fit(rain, _good_frames(rain, span), settings) for span in spans) if spans else 0
-        light = " in steady light" if len(spans) > 1 else ""
+        most = max((_number_that_fit(rain, frames, settings) for frames in frames_of), default=0)
+        light = " in one light" if len(bands) > 1 else ""
         reason = f"too few good frames: only {most} with rain at least {settings.gap_s:g} s apart{light} ({settings.n_frames} needed)"
         return [dataclasses.replace(blank, reason=reason)]
-    choices.sort(key=lambda entry: -len(entry[1]))  # stable: among equals the earlier
-    return [_scene(blank, segment, rain, footage, choice, good, workspace) for choice, good in choices[: settings.most_scenes]]
+    return [_scene(blank, segment, rain, footage, choice, frames, workspace) for choice, frames in choices[: settings.most_scenes]]
 
 
-def steady_spans(light: Sequence[float], most_range: float) -> list[range]:
-    """Consecutive frames whose light stays within `most_range`, taken greedily from the first; they cover all frames."""
-    spans: list[range] = []
-    first, low, high = 0, float("inf"), float("-inf")
-    for index, level in enumerate(light):
-        low, high = min(low, level), max(high, level)
-        if high - low > most_range:
-            spans.append(range(first, index))
-            first, low, high = index, level, level
-    return [*spans, range(first, len(light))] if light else []
+def light_bands(light: Sequence[float], most_range: float) -> list[list[int]]:
+    """Frames in bands of like light: again and again the band at most `most_range` wide that holds most of what is left.
+
+    Gives places in `light`, in order; every place is in one band. Of equally full bands the darkest is taken.
+    """
+    left = sorted(range(len(light)), key=lambda place: (light[place], place))
+    bands: list[list[int]] = []
+    while left:
+        best, end = range(0), 0
+        for start in range(len(left)):
+            while end < len(left) and light[left[end]] - light[left[start]] <= most_range:
+                end += 1
+            if end - start > len(best):
+                best = range(start, end)
+        bands.append(sorted(left[best.start : best.stop]))
+        left = left[: best.start] + left[best.stop :]
+    return bands
 
 
 def measured_from(segment: Segment, rain: Rain, settings: SequencesSettings) -> str:
@@ -244,12 +252,12 @@ def _summary(rows: Sequence[Scene]) -> Summary:
 # --- choosing -----------------------------------------------------------------------------------------------------------------------
 
 
-def _good_frames(rain: Rain, span: range) -> list[int]:
-    """The span's frames, counted from the segment's first, that show rain which can be told by all its measures."""
+def _good_frames(rain: Rain) -> list[int]:
+    """Frames, counted from the segment's first, that show rain which can be told by all its measures."""
     return [
         index
-        for index in span
-        if rain.frame_raining[index] and None not in (rain.frame_orientation_deg[index], rain.frame_length_px[index])
+        for index, raining in enumerate(rain.frame_raining)
+        if raining and None not in (rain.frame_orientation_deg[index], rain.frame_length_px[index])
     ]
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate import rain_diversity
-from curate.sequences import SequencesSettings, is_held_out, measured_from, preview, run, sequences, steady_spans
+from curate.sequences import SequencesSettings, is_held_out, light_bands, measured_from, preview, run, sequences
 from manifests.errors import InputError
 from manifests.files import file_sha256, read_rows, write_rows
 from manifests.media import read_picture
@@ -161,18 +161,24 @@ def test_a_long_segment_gives_a_scene_for_each_light(tmp_path: Path) -> None:
         assert set(scene.frame_index) <= set(span)
     assert len(sequences(segment, rain, footage, dataclasses.replace(SETTINGS, most_scenes=1), workspace)) == 1
     (rejected,) = sequences(segment, rain, footage, SequencesSettings(n_frames=20), workspace)
-    assert rejected.reason == "too few good frames: only 15 with rain at least 0.1 s apart in steady light (20 needed)"
+    assert rejected.reason == "too few good frames: only 15 with rain at least 0.1 s apart in one light (20 needed)"
 
 
-@given(st.lists(st.floats(0, 255), max_size=40), st.floats(0.1, 50))
-def test_steady_spans_cover_all_frames_in_steady_light(light: list[float], most: float) -> None:
-    spans = steady_spans(light, most)
-    assert [index for span in spans for index in span] == list(range(len(light)))
-    for span in spans:
-        assert max(light[index] for index in span) - min(light[index] for index in span) <= most
-    for one, other in pairwise(spans):  # no span could have taken the next frame
-        together = [light[index] for index in [*one, other.start]]
-        assert max(together) - min(together) > most
+@given(st.lists(st.integers(0, 40), max_size=40), st.integers(0, 12))
+def test_light_bands_are_the_fullest_of_what_is_left(light: list[int], most: int) -> None:
+    bands = light_bands(light, most)
+    assert sorted(place for band in bands for place in band) == list(range(len(light)))
+    left = set(range(len(light)))
+    for band in bands:
+        fullest = max(sum(low <= light[place] <= low + most for place in left) for low in range(41))
+        assert len(band) == fullest
+        assert band == sorted(band)
+        assert max(light[place] for place in band) - min(light[place] for place in band) <= most
+        left -= set(band)
+
+
+def test_a_flash_costs_its_own_frames_alone() -> None:
+    assert light_bands([50.0, 51.0, 90.0, 50.5, 52.0], 4.0) == [[0, 1, 3, 4], [2]]
 
 
 def test_held_out_footage_goes_to_test(workspace: Workspace) -> None:
