@@ -7,24 +7,26 @@ type; videos come out as H.264 with their frame times. Outputs appear whole or n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import av
+import click
 import numpy as np
 import numpy.typing as npt
 import torch
 from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from manifests.errors import InputError, first_line
-from manifests.executors import run_rows
 from manifests.files import write_atomically
-from manifests.media import PICTURE_SUFFIXES, Frame, frames, read_picture, still_paths
+from manifests.media import PICTURE_SUFFIXES, Frame, Picture, frames, read_picture, still_paths
 from manifests.options import Summary
 from train.checkpoints import load_network
 from train.inference import remove_rain
@@ -37,6 +39,9 @@ VIDEO_SUFFIXES = frozenset(
 VIDEO_TICKS = 90_000  # a second; the MPEG clock, in which every common frame rate is exact to 0.01 ms
 VIDEO_OPTIONS = {"crf": "12", "preset": "medium"}  # visually lossless
 JPEG_OPTIONS: dict[str, Any] = {"quality": 95, "subsampling": 0}
+
+Background = npt.NDArray[np.float32]  # intensities in [0, 1], HWC RGB or HW grey
+Derain = Callable[[Picture], Background]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +62,15 @@ def derain(checkpoint: Path, inputs: Sequence[Path], output: Path, *, overwrite:
     jobs = plan(inputs, output, overwrite=overwrite)
     network = load_network(checkpoint).to("cuda" if torch.cuda.is_available() else "cpu")
     summary = Summary("pictures and videos")
-
-    def count(outcomes: Sequence[str | None]) -> None:
-        for error in outcomes:
-            summary.add("kept" if error is None else "failed", error)
-
-    run_rows(
-        partial(_derain_file, network=network),
-        jobs,
-        name=lambda job: job.source.name,
-        on_error=lambda _job, error: [error],
-        save=count,
-        workers=0,  # the network uses all cores, or the one accelerator
-        timeout_s=float("inf"),
-        label="removing rain",
-    )
+    with _progress(jobs) as (begin, advance):
+        for job in jobs:
+            begin(job)
+            try:
+                _derain_file(job, lambda picture: advance(derain_picture(network, picture)))
+                summary.add("kept")
+            except (InputError, OSError, av.FFmpegError) as error:
+                click.echo(f"{job.source}: {first_line(error)}", err=True)
+                summary.add("failed", first_line(error).removeprefix(f"{job.source}: "))
     return summary
 
 
@@ -93,7 +92,7 @@ def plan(inputs: Sequence[Path], output: Path, *, overwrite: bool) -> list[Job]:
     return jobs
 
 
-def derain_picture(network: DerainingNetwork, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def derain_picture(network: DerainingNetwork, picture: Picture) -> Background:
     """The background of an 8-bit picture, HWC RGB or HW grey: intensities in [0, 1] of the same shape, not quantised."""
     device = next(network.parameters()).device
     planes_CHW = picture[None] if picture.ndim == 2 else picture.transpose(2, 0, 1)
@@ -109,19 +108,46 @@ def derain_picture(network: DerainingNetwork, picture: npt.NDArray[np.uint8]) ->
     return np.ascontiguousarray(background_CHW[0] if picture.ndim == 2 else background_CHW.transpose(1, 2, 0))
 
 
-def _derain_file(job: Job, network: DerainingNetwork) -> list[str | None]:
-    """Empty of errors: [None]."""
+def _derain_file(job: Job, derain_one: Derain) -> None:
     if job.source.suffix.lower() in PICTURE_SUFFIXES:
-        derained = as_8_bit(derain_picture(network, _read_8_bit(job.source)))
-        _write_picture(job.target, derained)
+        _write_picture(job.target, as_8_bit(derain_one(_read_8_bit(job.source))))
     else:
-        _write_video(job.target, _without_rain(network, frames(job.source)))
-    return [None]
+        _write_video(job.target, (Frame(rainy.index, rainy.pts_s, as_8_bit(derain_one(rainy.picture))) for rainy in frames(job.source)))
 
 
-def _without_rain(network: DerainingNetwork, rainy: Iterator[Frame]) -> Iterator[Frame]:
-    for frame in rainy:
-        yield Frame(frame.index, frame.pts_s, as_8_bit(derain_picture(network, frame.picture)))
+@contextmanager
+def _progress(jobs: Sequence[Job]) -> Iterator[tuple[Callable[[Job], None], Callable[[Background], Background]]]:
+    """On stderr: a bar over all frames with the time left on a terminal, a line a file elsewhere.
+
+    Gives what to call at the beginning of a file, and what to pass each background through.
+    """
+    console = Console(stderr=True)
+    columns = (TextColumn("removing rain"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.description}"), console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=sum(_expected_frames(job.source) for job in jobs))
+
+        def begin(job: Job) -> None:
+            bar.update(task, description=job.source.name)
+            if not console.is_terminal:
+                console.print(f"removing rain: {job.source.name}", highlight=False, soft_wrap=True)
+
+        def advance(background: Background) -> Background:
+            bar.advance(task)
+            return background
+
+        yield begin, advance
+
+
+def _expected_frames(path: Path) -> int:
+    """For the progress bar only: a header's frame count may lie."""
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return 1
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            return stream.frames or round((container.duration or 0) / av.time_base * float(stream.average_rate or 25)) or 1
+    except (av.FFmpegError, OSError, IndexError):
+        return 1
 
 
 def _jobs_of(path: Path, folder: Path) -> list[Job]:
@@ -142,7 +168,7 @@ def _is_media(path: Path) -> bool:
     return path.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES and not path.is_dir()
 
 
-def _read_8_bit(path: Path) -> npt.NDArray[np.uint8]:
+def _read_8_bit(path: Path) -> Picture:
     """Raises InputError where converting to 8-bit RGB or grey would lose something: 16 bit, floats, transparency."""
     try:
         with Image.open(path) as picture:
@@ -154,7 +180,7 @@ def _read_8_bit(path: Path) -> npt.NDArray[np.uint8]:
     return read_picture(path, grey=mode in ("L", "1"))
 
 
-def _write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
+def _write_picture(path: Path, picture: Picture) -> None:
     kind = Image.registered_extensions()[path.suffix.lower()]
     with write_atomically(path) as file:
         Image.fromarray(picture).save(
@@ -164,7 +190,9 @@ def _write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
 
 def _write_video(path: Path, pictures: Iterator[Frame]) -> None:
     """H.264 of high quality in MP4 (or what the suffix names), each frame at its own time."""
-    first = next(pictures)
+    first = next(pictures, None)
+    if first is None:
+        raise InputError("no frame decodes; the file is empty or damaged")
     height, width = first.picture.shape[:2]
     kind = {".mkv": "matroska", ".mov": "mov"}.get(path.suffix.lower(), "mp4")
     with write_atomically(path) as file, av.open(file, "w", format=kind) as container:

@@ -7,24 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from manifests.errors import InputError
 from manifests.files import file_sha256, fingerprint, utc_now, versions
 from manifests.media import Picture, read_picture
 from manifests.tables import Score
 from manifests.workspace import Workspace
+from train.derain import Background, Derain
 from train.metrics import Protocol, score
 from train.truths import RainyPictures
 
 VERSION = 1  # raise when scores of the same pictures change
 INPUT, TEMPORAL_MEAN, TEMPORAL_MEDIAN = "input", "temporal mean", "temporal median"
-
-Derain = Callable[[Picture], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ def score_group(group: RainyPictures, wanted: Iterable[Wanted], derain: Derain, 
         by_candidate.setdefault((entry.row.method, entry.frame), []).append(entry.row)
     rows = []
     for (method, number), unscored in by_candidate.items():
-        candidate: npt.NDArray[np.float32] | Picture
+        candidate: Background | Picture
         if number is None:
             stack_NHWC = np.stack([picture(frame) for frame in range(len(group.frames))])
             centre = np.mean(stack_NHWC, axis=0) if method == TEMPORAL_MEAN else np.median(stack_NHWC, axis=0)
@@ -118,7 +116,7 @@ def clean_picture(group: RainyPictures) -> Picture:
     return part
 
 
-def _scored(row: Score, candidate: npt.NDArray[np.float32] | Picture, truth: Picture, device: str) -> Score:
+def _scored(row: Score, candidate: Background | Picture, truth: Picture, device: str) -> Score:
     psnr, ssim = score(candidate, truth, row.protocol)
     used = ", ".join(f"{name} {version}" for name, version in versions().items() if name in ("rainlapse", "torch", "numpy"))
     finite = psnr if math.isfinite(psnr) else None

@@ -155,7 +155,7 @@ def test_what_cannot_be_done_fails_by_name_and_the_rest_is_done(checkpoint: Path
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
 
 
-def test_a_video_that_breaks_off_leaves_no_output(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_video_that_breaks_off_or_is_empty_leaves_no_output(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_video(tmp_path / "clip.mp4", [rainy_picture(seed) for seed in range(4)], [0, 40, 80, 120])
 
     def breaks_off(path: Path):  # type: ignore[no-untyped-def]
@@ -164,6 +164,7 @@ def test_a_video_that_breaks_off_leaves_no_output(checkpoint: Path, tmp_path: Pa
                 raise InputError("decoding fails")
             yield frame
 
-    monkeypatch.setattr("train.derain.frames", breaks_off)
-    assert derain(checkpoint, [tmp_path / "clip.mp4"], tmp_path / "out").total("failed") == 1
-    assert list((tmp_path / "out").iterdir()) == []
+    for broken in (breaks_off, lambda _path: iter(())):
+        monkeypatch.setattr("train.derain.frames", broken)
+        assert derain(checkpoint, [tmp_path / "clip.mp4"], tmp_path / "out").total("failed") == 1
+        assert not (tmp_path / "out" / "clip.mp4").exists()
