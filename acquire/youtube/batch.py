@@ -33,7 +33,7 @@ from acquire.intake import (
     read_footage,
     settle,
 )
-from acquire.youtube.links import Link, read_links
+from acquire.youtube.links import YOUTUBE, Link, read_links
 from acquire.youtube.pacing import Breaker, pause_s
 from acquire.youtube.settings import YoutubeSettings
 from manifests.errors import InputError
@@ -73,15 +73,15 @@ def preview(
             if not batch.breaker.allows(link, batch.now()):
                 continue
             batch.pause(link)
-            with batch.session(link) as (ydl, log):
-                try:
-                    offer, _info = look(link, ydl)
-                except Exception as error:  # any error is this link's answer
-                    failure = classify(error, log.warnings)
-                    batch.breaker.note(link, failure, batch.now())
-                    yield {"url": link.url, "error_kind": failure.kind, "error": failure.message}
-                else:
-                    yield {"url": link.url, **dataclasses.asdict(offer)}
+            ydl, log = batch.session(link)
+            try:
+                offer, _info = look(link, ydl)
+            except Exception as error:  # any error is this link's answer
+                failure = classify(error, log.warnings)
+                batch.breaker.note(link, failure, batch.now())
+                yield {"url": link.url, "error_kind": failure.kind, "error": failure.message}
+            else:
+                yield {"url": link.url, **dataclasses.asdict(offer)}
 
 
 @contextlib.contextmanager
@@ -93,7 +93,7 @@ def _batch(
     on_row: Callable[[Footage], None],
     writes: bool = True,
 ) -> Iterator[_Batch]:
-    """A run with its private copy of the cookies; one at a time in a workspace, where it writes."""
+    """A run with its private folder; one at a time in a workspace, where it writes."""
     import filelock
 
     links, bad = read_links(urls, allow_generic=settings.allow_generic)
@@ -109,26 +109,15 @@ def _batch(
             except filelock.Timeout:
                 raise InputError(f"{lock.lock_file}: another `acquire youtube` is at work in this workspace; let it end") from None
         private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rainlapse-")))
-        batch = _Batch(links, settings, workspace, say, on_row, summary, _private_copy(settings.cookies, private), writes)
+        batch = _Batch(links, settings, workspace, say, on_row, summary, private, stack, writes)
         for link in links[:1]:
-            with batch.session(link):
-                pass  # a setting that yt-dlp cannot read ends the run here, instead of failing every link
+            batch.session(link)  # a setting that yt-dlp cannot read ends the run here, instead of failing every link
         yield batch
 
 
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def _private_copy(cookies: str | None, folder: Path) -> Path | None:
-    """yt-dlp writes its cookies back: hand it a copy, in a folder that only this user may enter."""
-    if cookies is None:
-        return None
-    try:
-        return Path(shutil.copyfile(cookies, folder / "cookies.txt"))
-    except OSError as error:
-        raise InputError(f"{cookies}: the cookie file cannot be read ({error.strerror}); export it anew, or leave --cookies out") from error
 
 
 @dataclass
@@ -141,12 +130,14 @@ class _Batch:
     say: Callable[[str], None]
     on_row: Callable[[Footage], None]
     summary: Summary
-    cookies: Path | None
+    private: Path  # gone after the run
+    stack: contextlib.ExitStack
     writes: bool  # False: a dry run
+    sessions: dict[bool, tuple[Any, Any]] = field(default_factory=dict)
     rows: dict[str, Footage] = field(default_factory=dict)
     breaker: Breaker = field(default_factory=Breaker)
     rng: random.Random = field(default_factory=random.Random)
-    before: Link | None = None  # the link asked for last
+    before: Link | None = None  # the link on YouTube that was asked for last
 
     def __post_init__(self) -> None:
         self.rows = {row.footage_id: row for row in read_footage(self.workspace)}
@@ -206,12 +197,12 @@ class _Batch:
             self.not_asked(link)
             return []
         self.pause(link)
-        with self.session(link) as (ydl, log):
-            try:
-                videos = expand(link, ydl)
-            except Exception as error:  # any error is this list's answer
-                self.save([self.failed(link, classify(error, log.warnings))])
-                return []
+        ydl, log = self.session(link)
+        try:
+            videos = expand(link, ydl)
+        except Exception as error:  # any error is this list's answer
+            self.save([self.failed(link, classify(error, log.warnings))])
+            return []
         self.say(f"{link.url}: {len(videos)} videos")
         if failed_id("youtube", link.source_id) in self.rows:
             self.save([], (failed_id("youtube", link.source_id),))
@@ -224,21 +215,21 @@ class _Batch:
             return []
         self.pause(link)
         folder = incoming_folder(self.workspace, "youtube", link.source_id)
-        warnings: list[str] = []
+        ydl, log = self.session(link)
         try:
-            return [self.fetched(link, folder, warnings)]
+            return [self.fetched(link, ydl, folder)]
         except Exception as error:  # any error is this link's failure, and the run goes on
-            failure = classify(error, warnings)
+            failure = classify(error, log.warnings)
         if not failure.retryable:
             shutil.rmtree(folder, ignore_errors=True)
         return [self.failed(link, failure)]
 
-    def fetched(self, link: Link, folder: Path, warnings: list[str]) -> Footage:
+    def fetched(self, link: Link, ydl: Any, folder: Path) -> Footage:
         """The row of a video that came whole."""
         from acquire.youtube.download import TOOL
         from manifests.files import file_sha256
 
-        offer, arrived = self._persistently(link, folder, warnings)
+        offer, arrived = self._persistently(link, ydl, folder)
         found = decode_whole(arrived, link.url, self.settings.decode_timeout_s)
         sha256, size = file_sha256(arrived), arrived.stat().st_size
         place = settle(arrived, sha256, self.workspace)
@@ -294,15 +285,15 @@ class _Batch:
             if row.error_kind == "disk_full":
                 raise InputError(f"{footage_folder(self.workspace)}: no space left on the disk; free some and run again")
 
-    @contextlib.contextmanager
-    def session(self, link: Link) -> Iterator[tuple[Any, Any]]:
-        """yt-dlp for one link, and what it says."""
+    def session(self, link: Link) -> tuple[Any, Any]:
+        """yt-dlp for a link, and what it says. One for all of YouTube: what it has learned of the site is not asked for again."""
         from acquire.youtube.download import Log, session
 
-        log = Log()
-        folder = incoming_folder(self.workspace, "youtube", link.source_id)
-        with session(self.settings, folder, log, direct=link.kind == "direct", cookies=self.cookies) as ydl:
-            yield ydl, log
+        direct = link.kind == "direct"
+        if direct not in self.sessions:
+            log = Log()
+            self.sessions[direct] = self.stack.enter_context(session(self.settings, log, self.private, direct=direct)), log
+        return self.sessions[direct]
 
     def not_asked(self, link: Link) -> None:
         """Count a link that waits: for its own failure's time, or for its site's."""
@@ -313,21 +304,19 @@ class _Batch:
     def pause(self, link: Link) -> None:
         """Wait as the site's pace wants it."""
         time.sleep(pause_s(link, self.before, self.settings, self.rng))
-        self.before = link
+        if link.host == YOUTUBE:
+            self.before = link
 
-    def _persistently(self, link: Link, folder: Path, warnings: list[str]) -> tuple[Any, Path]:
+    def _persistently(self, link: Link, ydl: Any, folder: Path) -> tuple[Any, Path]:
         """Fetch, with further tries where one may help at once: a connection comes back, expired media links are extracted anew."""
         from acquire.youtube.download import fetch
 
         for number in itertools.count(1):
-            with self.session(link) as (ydl, log):
-                try:
-                    return fetch(link, ydl, folder)
-                except Exception as error:  # whatever its kind is, it is told by `attempt`
-                    kind = classify(error).kind
-                    warnings[:] = log.warnings
-                    if number >= {"network": self.settings.tries, "forbidden": 2}.get(kind, 1):
-                        raise
+            try:
+                return fetch(link, ydl, folder)
+            except Exception as error:  # whatever its kind is, it is told by `attempt`
+                if number >= {"network": self.settings.tries, "forbidden": 2}.get(classify(error).kind, 1):
+                    raise
             time.sleep(min(self.settings.retry_sleep_s * 2**number, 60.0))
         raise AssertionError("the loop ends by return or raise")
 

@@ -67,13 +67,13 @@ class Offer:
     bytes: int | None  # often an estimate
 
 
-def session(settings: YoutubeSettings, folder: Path, log: Log, *, direct: bool, cookies: Path | None = None) -> Any:
-    """A YoutubeDL that downloads to `folder` and may run YouTube's extractors alone, or (`direct`) the generic one alone.
+def session(settings: YoutubeSettings, log: Log, private: Path, *, direct: bool) -> Any:
+    """A YoutubeDL that may run YouTube's extractors alone, or (`direct`) the generic one alone; one serves a whole run.
 
-    Raises InputError when a setting is one that yt-dlp cannot read.
+    `private` is a folder for its cache and its copy of the cookies. Raises InputError when a setting is one that yt-dlp cannot read.
     """
     try:
-        return yt_dlp.YoutubeDL(_options(settings, folder, log, direct, cookies))
+        return yt_dlp.YoutubeDL(_options(settings, log, private, direct))
     except (SyntaxError, ValueError, yt_dlp.cookies.CookieLoadError) as error:
         raise InputError(f"yt-dlp cannot start with these settings: {printable(first_line(error))}") from error
 
@@ -113,6 +113,7 @@ def fetch(link: Link, ydl: Any, folder: Path) -> tuple[Offer, Path]:
     """
     _offered, info = look(link, ydl)
     folder.mkdir(parents=True, exist_ok=True)
+    ydl.params["paths"]["home"] = str(folder)
     _keep_or_clear(folder, [_remote(chosen, ydl) for chosen in info.get("requested_formats") or [info]])
     _join_anew(folder)
     done = ydl.process_ie_result(info, download=True)
@@ -166,13 +167,14 @@ def _join_anew(folder: Path) -> None:
 # --- settings and provenance --------------------------------------------------------------------------------------------------------
 
 
-def _options(settings: YoutubeSettings, folder: Path, log: Log, direct: bool, cookies: Path | None) -> dict[str, Any]:
+def _options(settings: YoutubeSettings, log: Log, private: Path, direct: bool) -> dict[str, Any]:
     def pause(n: int) -> float:
         return float(min(settings.retry_sleep_s * 2**n, 30.0))
 
     return {
         "allowed_extractors": _GENERIC_ALONE if direct else _YOUTUBE_ALONE,
-        "paths": {"home": str(folder)},
+        "paths": {"home": str(private)},  # `fetch` puts the link's own folder there
+        "cachedir": str(private / "cache"),  # not in the user's home
         "outtmpl": {"default": "media.%(ext)s"},  # nothing of the source's names a file
         "restrictfilenames": True,
         "overwrites": False,
@@ -199,11 +201,21 @@ def _options(settings: YoutubeSettings, folder: Path, log: Log, direct: bool, co
         "ratelimit": _bytes_per_second(settings.rate_limit),
         "proxy": settings.proxy,
         "extractor_args": _extractor_args(settings.extractor_args),
-        "cookiefile": None if cookies is None else str(cookies),
+        "cookiefile": _private_copy(settings.cookies, private),
         "logger": log,
         "noprogress": True,
         "color": "never",
     }
+
+
+def _private_copy(cookies: str | None, private: Path) -> str | None:
+    """yt-dlp writes its cookies back: hand it a copy, in a folder that only this user may enter."""
+    if cookies is None:
+        return None
+    try:
+        return str(shutil.copyfile(cookies, private / "cookies.txt"))
+    except OSError as error:
+        raise InputError(f"{cookies}: the cookie file cannot be read ({error.strerror}); export it anew, or leave --cookies out") from error
 
 
 def _ffmpeg() -> str:

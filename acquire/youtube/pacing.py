@@ -58,7 +58,7 @@ class Breaker:
 
 
 def pause_s(link: Link, before: Link | None, settings: YoutubeSettings, rng: random.Random) -> float:
-    """How long to wait before a link: a person's uneven pace on YouTube after another link there; nothing for direct links."""
-    if link.host != YOUTUBE or before is None or before.host != YOUTUBE:
+    """How long to wait before a link: on YouTube, after another link there, a person's uneven pace; nothing for direct links."""
+    if link.host != YOUTUBE or before is None:
         return 0.0
     return rng.uniform(settings.sleep_interval_s, settings.max_sleep_interval_s)

@@ -55,4 +55,4 @@ def stand_in(ydl: Any, answers: dict[str, Any], lists: dict[str, Any] | None = N
 
 def stand_in_session(settings: YoutubeSettings, folder: Path, answer: Any) -> Any:
     """The product's own session, where every video `abcdefghijk` gives `answer`."""
-    return stand_in(download.session(settings, folder, download.Log(), direct=False), {"abcdefghijk": answer})
+    return stand_in(download.session(settings, download.Log(), folder, direct=False), {"abcdefghijk": answer})

@@ -72,4 +72,4 @@ def test_pauses_are_between_links_on_youtube_alone(seed: int) -> None:
     assert 2.0 <= pause_s(VIDEO, SEARCH, settings, rng) <= 3.0
     assert pause_s(VIDEO, None, settings, rng) == 0.0
     assert pause_s(DIRECT, VIDEO, settings, rng) == 0.0
-    assert pause_s(NEIGHBOUR, DIRECT, settings, rng) == 0.0
+    assert pause_s(NEIGHBOUR, None, settings, rng) == 0.0
