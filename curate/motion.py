@@ -123,7 +123,7 @@ def spectra(picture: Picture, grid: Grid, chosen: npt.NDArray[np.int64] | None =
 
 
 def block_shifts(reference: Spectra, moved: Spectra, grid: Grid) -> tuple[Shifts, npt.NDArray[np.float64]]:
-    """How far each block lies from the same block of the reference, and the peak's response: 1 for a pure shift, near 0 for none."""
+    """How far each block lies from the same block of the reference, and the peak's response: nearly 1 for a pure shift, 0 for none."""
     surfaces = scipy.fft.irfft2(_phases(reference, moved) * grid.weight, s=(grid.height, grid.width))
     peaks = [_peak(surface) for surface in surfaces]
     highest = _highest_peak(grid)
