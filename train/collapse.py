@@ -66,6 +66,8 @@ class CollapseWatch:
 
     def judge(self, step: int) -> None:
         """Raises Collapse when the window shows one."""
+        if not self.window:
+            return
         signs = self.signs()
         if not math.isfinite(signs.loss):
             raise Collapse(f"step {step}: the loss is not a finite number; lower the rate (--set learning_rate=…) and use another --name")

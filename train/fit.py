@@ -21,6 +21,7 @@ from types import FrameType
 import torch
 from torch import Tensor
 
+from manifests.errors import InputError, first_line
 from train.checkpoints import Training, load_training, save_network, save_training, start_from
 from train.collapse import JUDGE_STEPS, CollapseWatch
 from train.directional import DirectionalGradientNetwork
@@ -55,13 +56,14 @@ def fit(run: Run, device: str | None = None) -> None:
     if run.is_finished():
         Reporter(run.name, 1).say(f"{run.folder}: finished before; nothing to do")
         return
-    chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    chosen = _device(device)
     machine = Machine(chosen, _precision(run.preset.optimiser, chosen))
     training = start(run.preset, run.seed, chosen)
     if run.init is not None:
         start_from(run.init, training)
     if run.resume.exists():
         load_training(run.resume, training)
+    Reporter(run.name, 0).say(_introduced(run, machine, training))
     grey = run.preset.network.color == "luma"
     scenes = [load_scene(row, run.workspace, grey) for row in run.train_rows]
     held_out = [load_scene(row, run.workspace, grey) for row in run.held_out_rows]
@@ -90,7 +92,6 @@ def _loop(run: Run, machine: Machine, training: Training, scenes: Sequence[Scene
     saved = began
     done = run.bounds.progress(training.step, training.elapsed_s)
     with _stop_signals() as stopped, Reporter(f"train {run.name}", done) as reporter:
-        reporter.say(_introduced(run, machine, training))
         while done < 1 and not stopped():
             draws = draw_pairs([scene.size for scene in scenes], pairs, run.seed, training.step)
             batch = cut_pairs(scenes, draws, pairs.crop_px, machine.device)
@@ -111,9 +112,10 @@ def _loop(run: Run, machine: Machine, training: Training, scenes: Sequence[Scene
                 log.append(_log_row(training, before, means, collapse, found))
                 reporter.tell(done, training.step, 2 * pairs.pairs * (training.step - first_step), means)
             if done < 1 and time.monotonic() - saved >= 60 * watch.save_minutes:
-                collapse.judge(training.step)
+                collapse.judge(training.step)  # or a broken network would take the place of a good one
                 _save(run, training, log)
                 saved = time.monotonic()
+        collapse.judge(training.step)
         if done < 1:
             _save(run, training, log)
             reporter.say(f"stopped: step {training.step} is saved in {run.folder}; the same command goes on from there")
@@ -182,6 +184,18 @@ def _finish(run: Run, machine: Machine, training: Training, log: list[Row], scen
     draw_samples(training.average, scenes, machine.device, run.folder / "samples.png")
     save_network(run.checkpoint, training, {"run": run.known_by(), "finished": True})
     run.resume.unlink(missing_ok=True)
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # torch raises either, by how it was built
+        raise InputError(
+            f"--device {name}: cannot be used here ({first_line(error)}); leave it out, or name cpu, cuda or cuda:N"
+        ) from error
+    return torch.device(name)
 
 
 def _precision(settings: OptimiserSettings, device: torch.device) -> torch.dtype:

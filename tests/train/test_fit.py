@@ -320,6 +320,8 @@ def test_the_command_trains_and_tells_its_checkpoint(world: World) -> None:
         (["--steps", "0"], 2, "steps"),
         (["--minutes", "0"], 2, "minutes"),
         (["--init", "none.safetensors"], 1, "none.safetensors"),
+        (["--preset", "small", "--device", "abacus"], 1, "--device abacus"),
+        (["--preset", "small", "--device", "cuda:99"], 1, "--device cuda:99"),
     ],
 )
 def test_wrong_use_has_its_exit_code(world: World, arguments: list[str], code: int, words: str) -> None:
