@@ -34,6 +34,16 @@ def footage_folder(workspace: Workspace) -> Path:
     return workspace.root / "footage"
 
 
+def make_ready(workspace: Workspace) -> Path:
+    """The folder where media arrive, made. Raises InputError where nothing can be written."""
+    folder = footage_folder(workspace) / ".incoming"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror}); choose a workspace that can be written with -C") from error
+    return folder
+
+
 def incoming_folder(workspace: Workspace, source: Source, source_id: str) -> Path:
     """Where one source's media arrive; the same in every run, so that a download goes on where it stopped."""
     return footage_folder(workspace) / ".incoming" / _source_key(source, source_id)

@@ -24,6 +24,7 @@ from acquire.intake import (
     footage_folder,
     footage_id,
     incoming_folder,
+    make_ready,
     probed,
     read_footage,
     settle,
@@ -62,6 +63,7 @@ def tripod(
 
     run = _Run(settings, workspace, say, on_row, {row.footage_id: row for row in read_footage(workspace)})
     found = found_footage(folders, workspace, say)
+    make_ready(workspace)
     try:
         run_rows(
             functools.partial(ingest, settings=settings, workspace=workspace, known=dict(run.known)),

@@ -29,6 +29,7 @@ from acquire.intake import (
     footage_folder,
     footage_id,
     incoming_folder,
+    make_ready,
     probed,
     read_footage,
     settle,
@@ -103,7 +104,7 @@ def _batch(
         summary.add("failed", "malformed line")
     with contextlib.ExitStack() as stack:
         if writes:
-            lock = filelock.FileLock(_made(footage_folder(workspace) / ".incoming") / "youtube.lock", timeout=0)
+            lock = filelock.FileLock(make_ready(workspace) / "youtube.lock", timeout=0)
             try:
                 stack.enter_context(lock)
             except filelock.Timeout:
@@ -113,11 +114,6 @@ def _batch(
         for link in links[:1]:
             batch.session(link)  # a setting that yt-dlp cannot read ends the run here, instead of failing every link
         yield batch
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 @dataclass

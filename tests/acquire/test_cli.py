@@ -71,6 +71,16 @@ def test_youtube_fetches_from_the_list_and_strips_escapes(card: Path, tmp_path: 
     assert len(list((tmp_path / "work" / "footage").glob("*.mp4"))) == 1
 
 
+@pytest.mark.parametrize("command", ["tripod", "youtube"])
+def test_a_workspace_that_cannot_be_written_is_one_clear_line(command: str, card: Path, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "footage").write_text("a file where the folder should be")
+    (tmp_path / "urls.txt").write_text("abcdefghijk\n")
+    result = run(command, card if command == "tripod" else tmp_path / "urls.txt", "-C", tmp_path / "work")
+    assert result.exit_code == 1
+    assert "cannot be made" in result.stderr
+
+
 def test_without_leave_only_youtube_is_asked(card: Path, tmp_path: Path) -> None:
     (tmp_path / "urls.txt").write_text("http://127.0.0.1:9/clip.mp4\n")
     result = run("youtube", tmp_path / "urls.txt", "-C", tmp_path / "work")
