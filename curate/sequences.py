@@ -36,7 +36,7 @@ class SequencesSettings:
     n_frames: Annotated[int, "frames a scene (N in the paper)"] = 30
     gap_s: Annotated[float, "least time between two frames of a scene, s: they share no streak"] = 0.1
     gap_frames: Annotated[int, "least distance of two frames of a scene, in frames; 2: never adjacent ones"] = 2
-    light_range: Annotated[float, "most range of the light within a scene, grey levels"] = 4.0
+    light_range: Annotated[float, "most range of the light within a scene, grey levels"] = 6.0
     most_scenes: Annotated[int, "most scenes from one segment"] = 4
     place_distance: Annotated[float, "most share of differing bits between two scenes' hashes of one place, 0-1"] = 0.22
     val_fraction: Annotated[float, "share of places for validation"] = 0.1
