@@ -35,7 +35,7 @@ class SequencesSettings:
 
     n_frames: Annotated[int, "frames a scene (N in the paper)"] = 30
     gap_s: Annotated[float, "least time between two frames of a scene, s: they share no streak"] = 0.1
-    gap_frames: Annotated[int, "least distance of two frames of a scene, in frames; 2: never adjacent ones"] = 2
+    gap_frames: Annotated[int, "least distance of two frames of a scene, in frames of a video; 2: never adjacent ones"] = 2
     light_range: Annotated[float, "most range of the light within a scene, grey levels"] = 6.0
     most_scenes: Annotated[int, "most scenes from one segment"] = 4
     place_distance: Annotated[float, "most share of differing bits between two scenes' hashes of one place, 0-1"] = 0.22
@@ -62,6 +62,8 @@ def sequences(segment: Segment, rain: Rain, footage: Footage, settings: Sequence
         source_id=footage.source_id,
         measured_from=measured_from(segment, rain, settings),
     )
+    if footage.media == "stills":  # each an exposure of its own, and no codec carries one over into the next
+        settings = dataclasses.replace(settings, gap_frames=1)
     good = _good_frames(rain)
     bands = light_bands([rain.frame_light[index] for index in good], settings.light_range)
     frames_of = [[good[place] for place in band] for band in bands]

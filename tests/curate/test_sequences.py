@@ -16,7 +16,7 @@ from curate import rain_diversity
 from curate.sequences import SequencesSettings, is_held_out, light_bands, measured_from, preview, run, sequences
 from manifests.errors import InputError
 from manifests.files import file_sha256, read_rows, write_rows
-from manifests.media import read_picture
+from manifests.media import read_picture, write_png
 from manifests.options import EXIT_SOME_FAILED
 from manifests.tables import Footage, Rain, Scene, Segment
 from manifests.workspace import Workspace
@@ -162,6 +162,25 @@ def test_a_long_segment_gives_a_scene_for_each_light(tmp_path: Path) -> None:
     assert len(sequences(segment, rain, footage, dataclasses.replace(SETTINGS, most_scenes=1), workspace)) == 1
     (rejected,) = sequences(segment, rain, footage, SequencesSettings(n_frames=20), workspace)
     assert rejected.reason == "too few good frames: only 15 with rain at least 0.1 s apart in one light (20 needed)"
+
+
+def test_neighbouring_stills_may_both_be_taken(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    pictures = rainy_pictures(7, frames=16)
+    footage = add_clip(workspace, "clip", pictures)
+    for index, picture in enumerate(pictures):
+        write_png(tmp_path / "footage" / "stills" / f"{index:03d}.png", picture)
+    stills = dataclasses.replace(footage, path="footage/stills", media="stills")
+    segment = whole(stills)
+    (rain,) = rain_diversity.rain_diversity(segment, stills, rain_diversity.RainDiversitySettings(rainy_frames=12), workspace)
+    assert rain.reason is None
+    settings = SequencesSettings(n_frames=12)
+    (scene,) = sequences(segment, rain, stills, settings, workspace)
+    assert len(scene.frames) == 12
+    for index, stored in zip(scene.frame_index, scene.frames, strict=True):
+        assert np.array_equal(read_picture(workspace.resolve(stored), grey=True), pictures[index])
+    (rejected,) = sequences(segment, rain, footage, settings, workspace)
+    assert rejected.reason is not None
 
 
 @given(st.lists(st.integers(0, 40), max_size=40), st.integers(0, 12))
