@@ -94,7 +94,7 @@ def overlay_pixels(mean_picture: Picture, challenged: npt.NDArray[np.uint16], wi
     slope = cv2.morphologyEx(mean_picture, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     steady = (slope > SHARP_LEVELS) & (challenged >= 2) & (withstood >= OVERLAY_SHARE * challenged)
     # Letters and logos are dense; a single steady pixel is chance.
-    dense = cv2.boxFilter(steady.astype(np.float32), -1, (7, 7)) > 0.2
+    dense = cv2.boxFilter(steady.astype(np.float32), -1, (7, 7)) > 0.1
     return np.asarray(cv2.dilate((steady & dense).astype(np.uint8), np.ones((5, 5), np.uint8)), bool)
 
 

@@ -86,23 +86,22 @@ def longest_within(series: npt.NDArray[np.float64], limit: float) -> tuple[int, 
 
 def still_pieces(measures: Measures, run: Run, limits: Limits, least_frames: int) -> list[Piece]:
     """The spans of at least `least_frames` frames of one view in which the camera stands, in order of time."""
-    windows = np.arange(run.first_window, run.end_window)
-    middle, corner = (_filled(places[windows]) for places in _unhidden(measures, *camera_places(measures, limits)))
-    if np.isnan(middle).any():
+    path = _known_path(measures, run, limits)
+    if not len(path.middle):
         return []
-    directed = np.concatenate([(places[:, None] * _DIRECTIONS.conj()).real for places in (middle, corner)], axis=1)
+    directed = np.concatenate([(places[:, None] * _DIRECTIONS.conj()).real for places in (path.middle, path.corner)], axis=1)
     pieces: list[Piece] = []
-    remaining = [(0, len(windows))]
+    remaining = [(0, len(directed))]
     while remaining:
         low, high = remaining.pop()
         first, end = (low + edge for edge in longest_within(directed[low:high], 1.0))
         # A piece may gain most of a window on either side.
-        if end == first or measures.window_end[windows[end - 1]] - measures.window_first[windows[first]] < least_frames - 2 * WINDOW:
+        if end == first or path.edges[end] - path.edges[first] < least_frames - 2 * WINDOW:
             continue
-        for begins, ends in _standing_frames(measures, windows, middle, (first, end), limits):
+        for begins, ends in _standing_frames(measures, path, first, end):
             begins, ends = trim_transitions(measures, begins, ends)
             if ends - begins >= least_frames:
-                pieces.append(Piece(begins, ends, max(_drift(middle[first:end]), _drift(corner[first:end]))))
+                pieces.append(Piece(begins, ends, max(_drift(path.middle[first:end]), _drift(path.corner[first:end]))))
         remaining += [(low, first), (end, high)]
     return _without_overlap(pieces)
 
@@ -121,60 +120,81 @@ def settled_pieces(pieces: list[Piece], shot: tuple[int, int], pts_s: npt.NDArra
 
 def frame_path(measures: Measures, limits: Limits) -> Places:
     """Each frame's place in its view, as complex px over the limit: its window's place and its own offset."""
-    windows_frames = measures.window_end - measures.window_first
     middle, _ = camera_places(measures, limits)
     offsets = (measures.offset_right_px + 1j * measures.offset_down_px) / limits.shift_px
-    return np.asarray(np.repeat(middle, windows_frames) + offsets, np.complex128)
+    return np.asarray(np.repeat(middle, measures.window_end - measures.window_first) + offsets, np.complex128)
 
 
-def _standing_frames(
-    measures: Measures, windows: npt.NDArray[np.int64], middle: Places, still: tuple[int, int], limits: Limits
-) -> list[tuple[int, int]]:
-    """Frames round the windows windows[first:end] that lie where those windows do, as spans."""
-    first, end = still
-    low, high = max(0, first - 1), min(len(windows), end + 1)
-    frames = np.arange(measures.window_first[windows[low]], measures.window_end[windows[high - 1]])
-    of_frame = np.searchsorted(measures.window_first, frames, side="right") - 1 - windows[0]
+@dataclass(frozen=True)
+class _Path:
+    """The camera's path through one run: windows (w,), and their frames from edges[0] on."""
+
+    middle: Places  # (w,)
+    corner: Places  # (w,)
+    frames: Places  # one a frame; NaN where a frame could not be matched or something hid the scene
+    edges: npt.NDArray[np.int64]  # (w + 1,) first frame of each window, and one past the last
+
+
+def _known_path(measures: Measures, run: Run, limits: Limits) -> _Path:
+    """The run's path; places that are not known are those of the window before. Without windows where none is known."""
+    windows = slice(run.first_window, run.end_window)
+    edges = np.append(measures.window_first[windows], measures.window_end[run.end_window - 1])
+    middle, corner = camera_places(measures, limits)
+    hidden = _hidden(measures, middle)
+    frames = frame_path(measures, limits)
+    frames[np.repeat(hidden, measures.window_end - measures.window_first)] = np.nan
+    unknown = hidden[windows] | np.isnan(middle[windows])
+    if unknown.all():
+        return _Path(np.zeros(0, complex), np.zeros(0, complex), np.zeros(0, complex), edges[:1])
+    filled = [_filled(np.where(unknown, np.nan, places[windows])) for places in (middle, corner)]
+    return _Path(filled[0], filled[1], frames[edges[0] : edges[-1]], edges)
+
+
+def _standing_frames(measures: Measures, path: _Path, first: int, end: int) -> list[tuple[int, int]]:
+    """Frames round the windows [first, end) of a path that lie where those windows do, as spans."""
+    low, high = max(0, first - 1), min(len(path.middle), end + 1)
+    frames = np.arange(path.edges[low], path.edges[high])
+    window = np.searchsorted(path.edges, frames, side="right") - 1
     # Each frame is held against the windows next to its own, a frame outside against those at that end.
-    held = np.array([np.median(middle[max(first, w - 1) : min(end, w + 2)].real) for w in range(first, end)]) + 1j * np.array(
-        [np.median(middle[max(first, w - 1) : min(end, w + 2)].imag) for w in range(first, end)]
-    )
-    nearest = np.clip(of_frame, first, end - 1) - first
-    away = np.abs(frame_path(measures, limits)[frames] - held[nearest])
-    allowed = np.ones(len(frames))
-    for outside in {low, high - 1} - set(range(first, end)):
-        step = abs(middle[outside] - held[0 if outside < first else -1])
-        allowed[of_frame == outside] = min(1.0, 0.5 * float(step))
-        away[(of_frame == outside) & np.isnan(away)] = np.inf
-    stands = ~(_median_of_three(np.nan_to_num(away, nan=0.0)) > allowed)
+    held = np.array([_middle_of(path.middle[max(first, w - 1) : min(end, w + 2)]) for w in range(first, end)])
+    away = np.abs(path.frames[frames - path.edges[0]] - held[np.clip(window, first, end - 1) - first])
+    stands = ~(_median_of_three(np.nan_to_num(away, nan=0.0)) > 1.0)
+    for outside, nearest in ((first - 1, first), (end, end - 1)):
+        if low <= outside < high:
+            # Of a window that moved, the frames before (or after) the move belong here; single frames do not tell of zoom and roll.
+            step = abs(path.middle[outside] - held[nearest - first])
+            turned = abs(path.corner[outside] - path.corner[nearest]) > 0.5
+            here = window == outside
+            stands[here] = False if turned else (_median_of_three(away)[here] <= min(1.0, 0.5 * step))
     stands &= ~faded(measures, int(frames[0]), int(frames[-1]) + 1)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], stands, [False]]).astype(np.int8)))
     return [(int(frames[a]), int(frames[b - 1]) + 1) for a, b in edges.reshape(-1, 2)]
 
 
-def _unhidden(measures: Measures, middle: Places, corner: Places) -> tuple[Places, Places]:
-    """Places without those of windows in which something hid most of the picture for a moment: the camera was elsewhere for none else."""
+def _hidden(measures: Measures, middle: Places) -> npt.NDArray[np.bool_]:
+    """Windows in which something hid most of the picture for a moment: only there was the camera elsewhere, and few blocks say so."""
     hidden = np.zeros(len(middle), bool)
     poor = measures.agreeing < POOR_AGREEMENT * measures.textured
     for window in np.flatnonzero(poor[1:-1]) + 1:
         same = measures.view[window - 1] == measures.view[window + 1]
-        hidden[window] = same and abs(middle[window - 1] - middle[window + 1]) < 0.5
-    return np.where(hidden, np.nan, middle), np.where(hidden, np.nan, corner)
+        hidden[window] = same and abs(middle[window - 1] - middle[window + 1]) < 0.5 < abs(middle[window] - middle[window - 1])
+    return hidden
 
 
 def _filled(places: Places) -> Places:
     """Places with unknown ones replaced by the last known before them, or the first known."""
     known = np.flatnonzero(~np.isnan(places))
-    if not len(known):
-        return places
     return places[known[np.maximum(0, np.searchsorted(known, np.arange(len(places)), side="right") - 1)]]
+
+
+def _middle_of(places: Places) -> complex:
+    return complex(np.median(places.real), np.median(places.imag))
 
 
 def _drift(places: Places) -> float:
     """Distance between the medians of the first and the last third."""
     third = max(1, len(places) // 3)
-    start, end = places[:third], places[-third:]
-    return float(abs(np.median(start.real) - np.median(end.real) + 1j * (np.median(start.imag) - np.median(end.imag))))
+    return abs(_middle_of(places[:third]) - _middle_of(places[-third:]))
 
 
 def _median_of_three(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
