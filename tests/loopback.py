@@ -74,32 +74,23 @@ def serve(folder: Path, faults: MutableMapping[str, Fault] | None = None, asked:
 
 def as_hls(clip: Path, folder: Path, segment_s: float = 1.0) -> Path:
     """Cut a clip into an HLS stream in `folder`; gives its `index.m3u8`."""
-    options = ["-f", "hls", "-hls_time", str(segment_s), "-hls_list_size", "0", "-hls_segment_filename", str(folder / "part%03d.ts")]
-    return _remux(clip, folder / "index.m3u8", options)
+    segments = str(folder / "part%03d.ts")
+    return _remux(clip, folder / "index.m3u8", {"f": "hls", "hls_time": segment_s, "hls_list_size": 0, "hls_segment_filename": segments})
 
 
 def as_dash(clip: Path, folder: Path, segment_s: float = 1.0) -> Path:
     """Cut a clip into a DASH stream in `folder`; gives its `index.mpd`."""
-    return _remux(clip, folder / "index.mpd", ["-f", "dash", "-seg_duration", str(segment_s), "-use_timeline", "1", "-use_template", "1"])
+    return _remux(clip, folder / "index.mpd", {"f": "dash", "seg_duration": segment_s, "use_timeline": 1, "use_template": 1})
 
 
-def _remux(clip: Path, target: Path, options: list[str]) -> Path:
+def _remux(clip: Path, target: Path, options: dict[str, Any]) -> Path:
+    import ffmpeg
     import imageio_ffmpeg
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    program = imageio_ffmpeg.get_ffmpeg_exe()
-    command = [program, "-nostdin", "-v", "error", "-y", "-i", str(clip), "-map", "0:v:0", "-c", "copy", *options, str(target)]
-    subprocess.run(command, check=True, timeout=60, cwd=target.parent)
+    graph = ffmpeg.input(str(clip)).output(str(target), map="0:v:0", c="copy", v="error", **options).overwrite_output()
+    subprocess.run(graph.compile(cmd=imageio_ffmpeg.get_ffmpeg_exe()), check=True, timeout=60, cwd=target.parent, stdin=subprocess.DEVNULL)
     return target
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up early is no news."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

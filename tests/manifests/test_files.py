@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -81,6 +82,13 @@ def test_parts_and_compaction_act_as_a_dictionary(tmp_path_factory: pytest.TempP
             for key in keys:
                 expected.pop(key, None)
     assert {row.footage_id: row for row in read_rows(Footage, path)} == expected
+
+
+def test_other_tools_read_the_tables(table: Path) -> None:
+    write_rows(Footage, table, [footage("a", "one"), footage("b", "two")], BY_HAND)
+    frame = pandas.read_parquet(table)
+    assert list(frame["footage_id"]) == ["a", "b"]
+    assert list(frame.query("title == 'two'")["frames"]) == [FOOTAGE.frames]
 
 
 def test_compaction_interrupted_before_parts_are_deleted_changes_nothing(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
