@@ -155,14 +155,17 @@ def _results(scores: Sequence[Score], method: str) -> tuple[Result, ...]:
 def _draw_worst(
     groups: Sequence[RainyPictures], scores: Sequence[Score], network: DerainingNetwork, method: str, workspace: Workspace, path: Path
 ) -> None:
-    """The pictures of lowest PSNR under the first protocol: input, output, truth, and how far the output is off, four times as strong."""
+    """The pictures of lowest PSNR under the first protocol, one a scene: rainy, derained, clean, and the error four times as strong."""
     places: Mapping[str, tuple[RainyPictures, int]] = {
         workspace.relative(frame): (group, number) for group in groups for number, frame in enumerate(group.frames)
     }
     ours = [row for row in scores if row.method == method and row.protocol == scores[0].protocol and row.psnr is not None]
+    worst: dict[str, Score] = {}
+    for row in sorted(ours, key=lambda row: (row.psnr, row.score_id)):
+        worst.setdefault(row.scene_id or row.picture, row)
     panels: list[list[Picture]] = []
     captions = []
-    for row in sorted(ours, key=lambda row: (row.psnr, row.score_id))[:WORST_DRAWN]:
+    for row in list(worst.values())[:WORST_DRAWN]:
         group, number = places[row.picture]
         rainy, clean = rainy_picture(group, number), clean_picture(group)
         derained = derain_picture(network, rainy)

@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import get_args
 
-from manifests.tables import Footage, Rain, Scene, Segment
+from manifests.tables import Footage, Rain, Scene, Segment, Split
 
+SPLITS: tuple[Split, ...] = get_args(Split)
 ORIENTATION_EDGES_DEG = (0, 60, 70, 80, 90, 100, 110, 120, 180)
 LENGTH_EDGES_PX = (0, 8, 16, 32, 64)  # and longer
 
@@ -27,7 +29,7 @@ class Tables:
     def kept_scenes(self) -> list[Scene]:
         """Scenes with frames, by split and footage."""
         kept = [row for row in self.scenes if row.reason is None and row.error is None]
-        return sorted(kept, key=lambda row: (row.split or "", row.source_id, row.scene_id))
+        return sorted(kept, key=lambda row: (SPLITS.index(row.split or "train"), row.source_id, row.scene_id))
 
 
 @dataclass(frozen=True, slots=True)
