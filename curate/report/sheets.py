@@ -69,7 +69,7 @@ def _masked(median: Picture, mask: Picture | None) -> tuple[str, Picture]:
         return "mask: all counts", median
     tinted = median.copy()
     tinted[mask == 0] = (0.4 * tinted[mask == 0] + 0.6 * LEFT_OUT).astype(np.uint8)
-    return f"mask: red ({np.mean(mask == 0):.0%}) is left out", tinted
+    return f"mask: red ({np.mean(mask == 0):.1%}) is left out", tinted
 
 
 def _scaled(picture: Picture) -> Image.Image:
