@@ -16,6 +16,7 @@ Cells = npt.NDArray[np.float32]  # HW grey, one value a cell
 
 NEIGHBOURHOOD = 9  # cells; detail is what a box of this side cannot follow
 SHARP_LEVELS = 30  # grey levels from one pixel to the next
+LEAST_CHANGES = 4  # of the surroundings, before an overlay is believed
 OVERLAY_SHARE = 0.9  # of the changes round an overlay's pixel leave it as it is
 BAR_LEVEL = 28  # grey levels: video black is 16 in some full-range files, and codecs ring round an edge
 FAINT = 2.0  # grey levels; detail weaker than this is not blown up to full strength
@@ -47,16 +48,17 @@ def resemblance(detail: Cells, other: Cells) -> float:
     return float(np.vdot(detail, other)) / float(np.sqrt(own * others))
 
 
-def unrest(cells: npt.NDArray[np.float32], rank: int = 3) -> npt.NDArray[np.float32]:
-    """Per cell, the `rank`-th largest deviation of (frames, H, W) from their median, after each frame's own change of brightness.
+def unrest(cells: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Per cell, how far (frames, H, W) stray from their median for several frames, after each frame's own change of brightness.
 
-    Passing objects and fluttering leaves last several frames of a window; a drop lasts one.
+    Passing objects and fluttering leaves last several frames of a window; a drop lasts one, but where rain is dense a cell is hit again and
+    again. Rain only brightens: so darkening counts where three frames show it, brightening where five do.
     """
-    median = np.median(cells, axis=0)
-    deviations = cells - median
+    deviations = cells - np.median(cells, axis=0)
     deviations -= np.median(deviations, axis=(1, 2), keepdims=True)
-    rank = min(rank, len(cells))
-    return np.asarray(np.partition(np.abs(deviations), len(cells) - rank, axis=0)[len(cells) - rank], np.float32)
+    ordered = np.sort(deviations, axis=0)
+    darkened, brightened = -ordered[min(2, len(cells) - 1)], ordered[max(0, len(cells) - 5)]
+    return np.asarray(np.maximum(0.0, np.maximum(darkened, brightened)), np.float32)
 
 
 def moving_share(
@@ -92,7 +94,7 @@ def overlay_pixels(mean_picture: Picture, challenged: npt.NDArray[np.uint16], wi
     changes, an overlay cannot be told from the scene, and does no harm.
     """
     slope = cv2.morphologyEx(mean_picture, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    steady = (slope > SHARP_LEVELS) & (challenged >= 2) & (withstood >= OVERLAY_SHARE * challenged)
+    steady = (slope > SHARP_LEVELS) & (challenged >= LEAST_CHANGES) & (withstood >= OVERLAY_SHARE * challenged)
     # Letters and logos are dense; a single steady pixel is chance.
     dense = cv2.boxFilter(steady.astype(np.float32), -1, (7, 7)) > 0.1
     return np.asarray(cv2.dilate((steady & dense).astype(np.uint8), np.ones((5, 5), np.uint8)), bool)

@@ -30,6 +30,7 @@ LEAST_AGREEING = 3  # blocks
 LEAST_AGREEING_SHARE = 0.4  # of the blocks with texture
 TOLERANCE_PX = 0.25  # of the measured pictures, within which blocks agree
 BREAK = 0.5  # a window ends where a frame resembles its predecessor less than half as well as frames did before
+TELLING = 0.25  # in heavy rain before a blank sky no two frames are alike, and a break cannot be told from their resemblance
 LEAST_KNOWN = 3  # frames whose resemblance to their predecessors tells what is usual
 FRAME_BLOCKS = 8  # blocks that a single frame is matched on
 KEPT_LEVELS = 4  # grey levels within which a pixel keeps its value from window to window
@@ -135,11 +136,11 @@ class _Pass:
         detail = appearance.local_detail(cells)
         first = self.previous is None
         before = 1.0 if first else appearance.resemblance(detail, self.recent_details[-1])
-        # After a break, what is usual has to be learnt anew: in heavy rain before a blank sky no two frames are alike.
-        abrupt = len(self.recent_resemblances) >= LEAST_KNOWN and before < BREAK * float(np.median(self.recent_resemblances))
+        usual = float(np.median(self.recent_resemblances)) if len(self.recent_resemblances) >= LEAST_KNOWN else 0.0
+        abrupt = usual >= TELLING and before < BREAK * usual
         if self.window.pictures and (abrupt or len(self.window.pictures) == WINDOW):
             self._close_window()
-        if abrupt:
+        if abrupt:  # what is usual has to be learnt anew
             self.recent_resemblances.clear()
         self.per_frame.add(
             pts_s=frame.pts_s,

@@ -137,7 +137,8 @@ def trim_transitions(measures: Measures, first: int, end: int) -> tuple[int, int
     if not len(steady):
         return first, first
     details = [local_detail(measures.cells[window].astype(np.float32)) for window in whole]
-    alike = float(np.median([resemblance(*pair) for pair in pairwise(details)]))
+    between = np.array([resemblance(*pair) for pair in pairwise(details)])
+    alike = float(np.median(between) - 3 * np.median(np.abs(between - np.median(between))))
     begins, ends = first, end
     if steady[0] > 2 and _changes(measures, int(whole[0]), alike):  # a frame is unsteady until the change lies a whole window behind it
         begins = int(later[steady[0]]) - 2
@@ -147,7 +148,7 @@ def trim_transitions(measures: Measures, first: int, end: int) -> tuple[int, int
 
 
 def _changes(measures: Measures, window: int, usual: float) -> bool:
-    """Whether the picture's contrast or detail changes from this window to the next more than it usually does."""
+    """Whether the picture's contrast or detail changes from this window to the next more than it usually does at most."""
     now, then = (cells.astype(np.float32) for cells in measures.cells[window : window + 2])
     if abs(np.log((now.std() + 0.5) / (then.std() + 0.5))) > STEADY_CONTRAST / 2:
         return True

@@ -50,6 +50,10 @@ class StaticSegmentsSettings:
     fast_levels: Annotated[float, "grey levels of change within a window of ten frames, from which it does"] = 16.0
     masked_share: Annotated[float, "share of the time in which a place must show it to be masked out"] = 0.1
 
+    def __post_init__(self) -> None:
+        if min(self.shift_px, self.edge_px, self.jitter_px) <= 0 or self.least_frames < 1:
+            raise ValueError("shift_px, edge_px and jitter_px must be positive, and least_frames at least 1")
+
 
 def static_segments(footage: Footage, settings: StaticSegmentsSettings, workspace: Workspace) -> list[Segment]:
     """The footage's spans, which partition its frames, kept and rejected; writes the kept ones' masks.

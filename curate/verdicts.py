@@ -232,8 +232,8 @@ def _moving(measures: Measures, first: int, end: int, settings: StaticSegmentsSe
     windows = _windows(measures, first, end)
     share = appearance.moving_share(measures.cells[windows], measures.unrest[windows], settings.slow_levels, settings.fast_levels)
     size = measures.width, measures.height
-    often = cv2.dilate((share > settings.masked_share).astype(np.uint8), np.ones((3, 3), np.uint8))
-    moves = np.asarray(cv2.resize(often, size, interpolation=cv2.INTER_NEAREST), bool)
+    often = (share > max(settings.masked_share, 1.5 / len(windows))).astype(np.uint8)  # in one window alone it may be chance
+    moves = np.asarray(cv2.resize(cv2.dilate(often, np.ones((3, 3), np.uint8)), size, interpolation=cv2.INTER_NEAREST), bool)
     left, top, right, bottom = _crop(measures, windows)
     full_share = cv2.resize(share.astype(np.float32), size, interpolation=cv2.INTER_NEAREST)
     overlay = np.asarray(cv2.resize(_overlay(measures).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST), bool)

@@ -46,14 +46,16 @@ def test_blank_pictures_resemble_blank_ones_only() -> None:
     assert alike(black, cells(1)) == 0.0
 
 
-def test_unrest_is_what_lasts_and_neither_a_drop_nor_a_flash() -> None:
+def test_unrest_is_what_lasts_and_neither_drops_nor_a_flash() -> None:
     window = np.repeat(cells(3)[None], 10, axis=0)
     window[4] += 40  # a flash
-    window[2, 5, 5] += 60  # a drop
-    window[3:7, 20:24, 30:34] += 50  # an object that passes
+    window[[2, 5, 8], 5, 5] += 60  # drops
+    window[3:6, 20:24, 30:34] -= 50  # a dark object that passes
+    window[2:7, 20:24, 40:44] += 30  # a bright one
     found = appearance.unrest(window)
     assert found[5, 5] == 0
     assert found[22, 32] == pytest.approx(50, abs=0.1)
+    assert found[22, 42] == pytest.approx(15, abs=0.1)  # there for half of the frames, it is half of the median too
     assert np.median(found) == 0
     assert appearance.unrest(window[:1]).max() == 0
 

@@ -28,7 +28,7 @@ def moved(picture: npt.NDArray[np.float64], right: float, down: float, scale: fl
     """The picture's content moved, zoomed and rolled (counter-clockwise) about its middle."""
     height, width = picture.shape
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), roll_deg, scale)
-    matrix[:, 2] += right, down
+    matrix[:, 2] += np.array([right, down])
     seen = cv2.warpAffine(picture, matrix, (width, height), flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(np.clip(np.rint(seen), 0, 255), np.uint8)
 
@@ -91,7 +91,7 @@ def test_shifts_agree_with_other_libraries() -> None:
     for block in range(grid.blocks):
         top, left = int(grid.tops[block]), int(grid.lefts[block])
         cut = (slice(top, top + grid.height), slice(left, left + grid.width))
-        backwards, *_ = phase_cross_correlation(reference[cut] * grid.taper, later[cut] * grid.taper, upsample_factor=20)
+        backwards, *_ = phase_cross_correlation(reference[cut] * grid.taper, later[cut] * grid.taper, upsample_factor=20)  # type: ignore[no-untyped-call]
         assert shifts[block] == pytest.approx(-backwards[::-1], abs=0.12)
         taper = grid.taper.astype(np.float32)
         opencv, _ = cv2.phaseCorrelate(reference[cut].astype(np.float32), later[cut].astype(np.float32), taper)
