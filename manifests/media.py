@@ -213,7 +213,9 @@ def _upright(frame: av.VideoFrame, width: int | None, grey: bool) -> Picture:
             factor = width / upright_width
             stored_width, stored_height = max(1, round(stored_width * factor)), max(1, round(stored_height * factor))
     layout = "gray" if grey else "rgb24"
-    picture: Picture = frame.to_ndarray(width=stored_width, height=stored_height, format=layout, interpolation=Interpolation.AREA).astype(
+    # In colour, libswscale's short cuts for chroma and rounding come out up to 1.5 levels too dark: exact arithmetic there.
+    how = Interpolation.AREA if grey else Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+    picture: Picture = frame.to_ndarray(width=stored_width, height=stored_height, format=layout, interpolation=how).astype(
         np.uint8, copy=False
     )
     return np.ascontiguousarray(np.rot90(picture, turn // 90)) if turn else picture

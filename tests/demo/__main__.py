@@ -12,7 +12,7 @@ from pathlib import Path
 from manifests.tables import Truth
 from manifests.workspace import Workspace
 from tests.demo import steps
-from tests.demo.outcome import print_outcome, read_outcome
+from tests.demo.outcome import CHECKPOINT, print_outcome, read_outcome
 from tests.demo.page import write_page
 from tests.demo.world import World
 
@@ -41,12 +41,11 @@ def main(folder: Path) -> None:
         steps.run("manifests check --media", work),
         steps.run("train fit manifests/scenes.parquet --preset small", work),
     ]
-    checkpoint = "runs/small/checkpoint.safetensors"
     truth = world.workspace.table(Truth).resolve()
     unseen = world.clip("holdout-000-coffee").resolve()
     done += [
-        steps.run(f"train evaluate {checkpoint} manifests/scenes.parquet --truth {truth} --split test", work),
-        steps.run(f"train derain {checkpoint} {unseen} -o derained --overwrite", work),
+        steps.run(f"train evaluate {CHECKPOINT} manifests/scenes.parquet --truth {truth} --split test", work),
+        steps.run(f"train derain {CHECKPOINT} {unseen} -o derained --overwrite", work),
     ]
     if not (work / "release").exists():  # a second run would build the next version of the same scenes
         done.append(steps.run("curate release build --profile own", work))

@@ -10,7 +10,7 @@ import jinja2
 
 from manifests.files import write_atomically
 from manifests.media import read_picture
-from tests.demo.outcome import PROTOCOL, Outcome, kept_scenes, overlap, rejections
+from tests.demo.outcome import CHECKPOINT, PROTOCOL, Outcome, kept_scenes, overlap, rejections
 from tests.demo.world import World, clip_name
 from train.checkpoints import load_network
 from train.derain import derain_picture
@@ -24,7 +24,7 @@ def write_page(outcome: Outcome, world: World, folder: Path) -> Path:
     """Draw the before-and-after picture and write `index.html` into `folder`; gives the page."""
     page = folder / "index.html"
     report = outcome.workspace.root / "report"
-    run = outcome.workspace.root / "runs" / "small"
+    run = (outcome.workspace.root / CHECKPOINT).parent
     comparison = draw_before_after(outcome, world, folder / "before-after.png")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
@@ -57,7 +57,7 @@ def write_page(outcome: Outcome, world: World, folder: Path) -> Path:
 
 def draw_before_after(outcome: Outcome, world: World, path: Path) -> Path:
     """One frame of each held-out scene: rainy, what the network leaves of it, and the truth."""
-    network = load_network(outcome.workspace.root / "runs" / "small" / "checkpoint.safetensors")
+    network = load_network(outcome.workspace.root / CHECKPOINT)
     truth = world.truth
     names = {row.footage_id: clip_name(row.origin) for row in outcome.footage}
     rows: list[list[Picture]] = []

@@ -90,6 +90,30 @@ def test_small_and_grey(steady: Path) -> None:
     assert next(frames(steady, width=1000)).picture.shape == full.shape
 
 
+def test_colours_come_out_as_bright_as_they_are(tmp_path: Path) -> None:
+    """Against the conversion's own formula (BT.601, limited range), on planes written without loss."""
+    generator = np.random.default_rng(3)
+    luma = cv2.GaussianBlur(generator.integers(16, 236, (HEIGHT, WIDTH)).astype(np.float32), (0, 0), 3)
+    chroma = [cv2.GaussianBlur(generator.integers(60, 200, (HEIGHT // 2, WIDTH // 2)).astype(np.float32), (0, 0), 6) for _ in range(2)]
+    planes = np.concatenate([plane.round().astype(np.uint8).ravel() for plane in (luma, *chroma)]).reshape(HEIGHT * 3 // 2, WIDTH)
+    path = tmp_path / "lossless.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25, width=WIDTH, height=HEIGHT, pix_fmt="yuv420p")
+        assert isinstance(stream, av.VideoStream)
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
+        container.mux(stream.encode(None))
+    y = planes[:HEIGHT].astype(float)
+    u, v = (cv2.resize(plane.round(), (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR) - 128.0 for plane in chroma)
+    red, green, blue = (
+        1.164383 * (y - 16) + 1.596027 * v,
+        1.164383 * (y - 16) - 0.391762 * u - 0.812968 * v,
+        1.164383 * (y - 16) + 2.017232 * u,
+    )
+    expected = np.clip(np.stack([red, green, blue], axis=-1), 0, 255)
+    bias = (next(frames(path)).picture - expected).mean(axis=(0, 1))
+    assert np.abs(bias).max() < 0.3, bias
+
+
 def test_a_span_beyond_the_end_is_an_error(steady: Path) -> None:
     with pytest.raises(MediaError, match="ends after 40 frames, and frame 49 is asked for"):
         list(frames(steady, 30, 50))
