@@ -11,7 +11,7 @@ when its own drift is at most half the limit, and when it lasts `settled_s` or s
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -36,11 +36,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Frames [first_frame, end_frame) in which the camera stands, and its own slow drift as a share of the limit."""
+    """Frames [first_frame, end_frame) in which the camera stands."""
 
     first_frame: int
     end_frame: int
-    drift: float
+    drift: float  # its own slow drift, as a share of the limit
+    jitter: float = 0.0  # 95th percentile of how far single frames lie from the windows round them, as a share of the limit
 
 
 def camera_places(measures: Measures, limits: Limits) -> tuple[Places, Places]:
@@ -98,10 +99,15 @@ def still_pieces(measures: Measures, run: Run, limits: Limits, least_frames: int
         # A piece may gain most of a window on either side.
         if end == first or path.edges[end] - path.edges[first] < least_frames - 2 * WINDOW:
             continue
-        for begins, ends in _standing_frames(measures, path, first, end):
+        away = _away(path, first, end)
+        for begins, ends in _standing_frames(measures, path, away, (first, end)):
             begins, ends = trim_transitions(measures, begins, ends)
             if ends - begins >= least_frames:
-                pieces.append(Piece(begins, ends, max(_drift(path.middle[first:end]), _drift(path.corner[first:end]))))
+                known = away[begins - path.edges[0] : ends - path.edges[0]]
+                known = known[~np.isnan(known)]
+                jitter = float(np.percentile(known, 95)) if len(known) else 0.0
+                drift = max(_drift(path.middle[first:end]), _drift(path.corner[first:end]))
+                pieces.append(Piece(begins, ends, drift, jitter))
         remaining += [(low, first), (end, high)]
     return _without_overlap(pieces)
 
@@ -150,22 +156,27 @@ def _known_path(measures: Measures, run: Run, limits: Limits) -> _Path:
     return _Path(filled[0], filled[1], frames[edges[0] : edges[-1]], edges)
 
 
-def _standing_frames(measures: Measures, path: _Path, first: int, end: int) -> list[tuple[int, int]]:
+def _away(path: _Path, first: int, end: int) -> npt.NDArray[np.float64]:
+    """How far each frame of the path lies from the windows [first, end) next to its own, or from those at the near end; NaN: not known."""
+    held = np.array([_middle_of(path.middle[max(first, w - 1) : min(end, w + 2)]) for w in range(first, end)])
+    window = np.repeat(np.arange(len(path.middle)), np.diff(path.edges))
+    return np.asarray(np.abs(path.frames - held[np.clip(window, first, end - 1) - first]))
+
+
+def _standing_frames(measures: Measures, path: _Path, away: npt.NDArray[np.float64], still: tuple[int, int]) -> list[tuple[int, int]]:
     """Frames round the windows [first, end) of a path that lie where those windows do, as spans."""
+    first, end = still
     low, high = max(0, first - 1), min(len(path.middle), end + 1)
     frames = np.arange(path.edges[low], path.edges[high])
-    window = np.searchsorted(path.edges, frames, side="right") - 1
-    # Each frame is held against the windows next to its own, a frame outside against those at that end.
-    held = np.array([_middle_of(path.middle[max(first, w - 1) : min(end, w + 2)]) for w in range(first, end)])
-    away = np.abs(path.frames[frames - path.edges[0]] - held[np.clip(window, first, end - 1) - first])
-    stands = ~(_median_of_three(np.nan_to_num(away, nan=0.0)) > 1.0)
+    off = away[frames - path.edges[0]]
+    stands = ~(_median_of_three(np.nan_to_num(off, nan=0.0)) > 1.0)
     for outside, nearest in ((first - 1, first), (end, end - 1)):
         if low <= outside < high:
             # Of a window that moved, the frames before (or after) the move belong here; single frames do not tell of zoom and roll.
-            step = abs(path.middle[outside] - held[nearest - first])
+            step = abs(path.middle[outside] - _middle_of(path.middle[max(first, nearest - 1) : min(end, nearest + 2)]))
             turned = abs(path.corner[outside] - path.corner[nearest]) > 0.5
-            here = window == outside
-            stands[here] = False if turned else (_median_of_three(away)[here] <= min(1.0, 0.5 * step))
+            here = (frames >= path.edges[outside]) & (frames < path.edges[outside + 1])
+            stands[here] = False if turned else (_median_of_three(off)[here] <= min(1.0, 0.5 * step))
     stands &= ~faded(measures, int(frames[0]), int(frames[-1]) + 1)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], stands, [False]]).astype(np.int8)))
     return [(int(frames[a]), int(frames[b - 1]) + 1) for a, b in edges.reshape(-1, 2)]
@@ -210,5 +221,5 @@ def _without_overlap(pieces: list[Piece]) -> list[Piece]:
     for piece in sorted(pieces, key=lambda piece: piece.first_frame):
         begins = max(piece.first_frame, apart[-1].end_frame if apart else 0)
         if begins < piece.end_frame:
-            apart.append(Piece(begins, piece.end_frame, piece.drift))
+            apart.append(replace(piece, first_frame=begins))
     return apart

@@ -40,7 +40,7 @@ def judge(measures: Measures, footage_id: str, settings: StaticSegmentsSettings)
         for first, end in _gaps(measures, shot, still):
             paused = any(first < piece.end_frame and piece.first_frame < end for piece in pauses)
             judged.append(_judge_rest(measures, shot, first, end, paused, settings))
-        judged += [_judge_still(measures, piece.first_frame, piece.end_frame, settings) for piece in still]
+        judged += [_judge_still(measures, piece, settings) for piece in still]
     judged.sort(key=lambda entry: entry[0].first_frame)
     return [(replace(row, segment_id=f"{footage_id}-{row.first_frame:06d}", footage_id=footage_id), mask) for row, mask in judged]
 
@@ -95,10 +95,10 @@ def _gaps(measures: Measures, shot: _Shot, still: list[spans.Piece]) -> list[tup
     ]
 
 
-def _judge_still(measures: Measures, first: int, end: int, settings: StaticSegmentsSettings) -> tuple[Segment, Mask | None]:
-    row = _measured(measures, first, end)
-    moving, mask = _moving(measures, first, end, settings)
-    row = replace(row, moving_fraction=moving, verdict="static")
+def _judge_still(measures: Measures, piece: spans.Piece, settings: StaticSegmentsSettings) -> tuple[Segment, Mask | None]:
+    row = _measured(measures, piece.first_frame, piece.end_frame)
+    moving, mask = _moving(measures, piece.first_frame, piece.end_frame, settings)
+    row = replace(row, moving_fraction=moving, verdict="static", jitter_px=round(piece.jitter * settings.shift_px, 3))
     assert row.jitter_px is not None
     assert row.frozen_fraction is not None
     if row.jitter_px > settings.jitter_px:

@@ -104,7 +104,9 @@ class Segment:
     )
     scale_percent: Annotated[float | None, "largest change of scale (zoom) of the similarity fitted to the block shifts, %"] = None
     roll_deg: Annotated[float | None, "largest rotation of the fitted similarity, degrees"] = None
-    jitter_px: Annotated[float | None, "95th percentile of single frames' shift against their window's median, px"] = None
+    jitter_px: Annotated[
+        float | None, "95th percentile of single frames' shift against the median of ten frames (of a kept span: of its own), px"
+    ] = None
     textured_blocks: Annotated[int | None, "blocks with enough contrast to vote, of 16; median over windows"] = None
     agreeing_fraction: Annotated[float | None, "share of voting blocks that agree with the robust centre"] = None
     moving_fraction: Annotated[float | None, "share of the picture that moves although the camera stands, mean over time"] = None
