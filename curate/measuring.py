@@ -95,9 +95,6 @@ class _Pass:
         self.grid: motion.Grid | None = None
         self.full_px = 1.0
         self.last_median: npt.NDArray[np.uint8] | None = None
-        self.sum_of_medians: npt.NDArray[np.int64] = np.zeros((0, 0), np.int64)
-        self.challenged: npt.NDArray[np.uint16] = np.zeros((0, 0), np.uint16)
-        self.withstood: npt.NDArray[np.uint16] = np.zeros((0, 0), np.uint16)
 
     def run(self, frames: Iterable[Frame]) -> Measures:
         for frame in frames:
@@ -130,6 +127,8 @@ class _Pass:
             )
         self.grid = motion.make_grid(low_height, low_width, BLOCKS_A_SIDE)
         self.full_px = max(self.width, self.height) / max(low_width, low_height)
+        self.sum_of_medians = np.zeros(picture.shape, np.int64)
+        self.challenged, self.withstood = np.zeros(picture.shape, np.uint16), np.zeros(picture.shape, np.uint16)
 
     def _take(self, frame: Frame) -> None:
         cells = appearance.to_cells(frame.picture, CELLS)
@@ -188,10 +187,7 @@ class _Pass:
         self.window = _Window()
 
     def _look_for_overlay(self, median: npt.NDArray[np.uint8]) -> None:
-        if self.last_median is None:
-            self.sum_of_medians = np.zeros(median.shape, np.int64)
-            self.challenged, self.withstood = np.zeros(median.shape, np.uint16), np.zeros(median.shape, np.uint16)
-        else:
+        if self.last_median is not None:
             difference = cv2.absdiff(median, self.last_median)
             changes = (difference > CHANGED_LEVELS).astype(np.float32)
             changed = cv2.blur(changes, (SURROUNDINGS_PX, SURROUNDINGS_PX)) >= CHANGED_SHARE

@@ -29,9 +29,8 @@ _DIRECTIONS = np.exp(1j * np.pi * np.arange(8) / 8)
 class Limits:
     """How far the camera may move in a span; px at full resolution."""
 
-    shift_px: float
-    edge_px: float
-    jitter_px: float
+    shift_px: float  # of the picture's middle
+    edge_px: float  # of its corners, by zoom and roll
 
 
 @dataclass(frozen=True, slots=True)

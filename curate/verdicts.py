@@ -6,19 +6,16 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
-from curate import appearance, shots, spans
+from curate import shots, spans
 from curate.measures import NO_VIEW, Measures
 from curate.shots import Run
+from curate.span_measures import Mask, duration_s, excursions, measured_span, moving_share_and_mask
 from manifests.tables import Segment
 
 if TYPE_CHECKING:
     from curate.static_segments import StaticSegmentsSettings
-
-Mask = npt.NDArray[np.uint8]  # HW, 255 where camera and scene are static
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ def judge(measures: Measures, footage_id: str, settings: StaticSegmentsSettings)
 
 
 def _limits(settings: StaticSegmentsSettings) -> spans.Limits:
-    return spans.Limits(settings.shift_px, settings.edge_px, settings.jitter_px)
+    return spans.Limits(settings.shift_px, settings.edge_px)
 
 
 def _shots_with_pieces(measures: Measures, settings: StaticSegmentsSettings) -> list[tuple[_Shot, list[spans.Piece], list[spans.Piece]]]:
@@ -75,7 +72,7 @@ def _still_pieces(measures: Measures, shot: _Shot, settings: StaticSegmentsSetti
     for run in shot.runs:
         if run.view != NO_VIEW:
             pieces += spans.still_pieces(measures, run, _limits(settings), settings.least_frames)
-    long = [piece for piece in pieces if _duration_s(measures, piece.first_frame, piece.end_frame) >= settings.least_s - 1e-3]
+    long = [piece for piece in pieces if duration_s(measures, piece.first_frame, piece.end_frame) >= settings.least_s - 1e-3]
     settled = spans.settled_pieces(long, (shot.first_frame, shot.end_frame), measures.pts_s, settings.settled_s)
     return settled, [piece for piece in long if piece not in settled]
 
@@ -96,8 +93,8 @@ def _gaps(measures: Measures, shot: _Shot, still: list[spans.Piece]) -> list[tup
 
 
 def _judge_still(measures: Measures, piece: spans.Piece, settings: StaticSegmentsSettings) -> tuple[Segment, Mask | None]:
-    row = _measured(measures, piece.first_frame, piece.end_frame)
-    moving, mask = _moving(measures, piece.first_frame, piece.end_frame, settings)
+    row = measured_span(measures, piece.first_frame, piece.end_frame)
+    moving, mask = moving_share_and_mask(measures, piece.first_frame, piece.end_frame, settings)
     row = replace(row, moving_fraction=moving, verdict="static", jitter_px=round(piece.jitter * settings.shift_px, 3))
     assert row.jitter_px is not None
     assert row.frozen_fraction is not None
@@ -115,7 +112,7 @@ def _judge_still(measures: Measures, piece: spans.Piece, settings: StaticSegment
 def _judge_rest(
     measures: Measures, shot: _Shot, first: int, end: int, paused: bool, settings: StaticSegmentsSettings
 ) -> tuple[Segment, Mask | None]:
-    row = _measured(measures, first, end)
+    row = measured_span(measures, first, end)
     return _rejected(row, *_why_not(measures, shot, row, paused, settings)), None
 
 
@@ -138,7 +135,7 @@ def _why_not(
     if moved is not None:
         return "moving", moved
     views = len({run.view for run in shot.runs})
-    seconds = _duration_s(measures, first, end)
+    seconds = duration_s(measures, first, end)
     if views > 2 and end - first >= settings.least_frames:
         return "moving", f"picture does not hold: {views} views in {seconds:.1f} s"
     wanted = f"(at least {settings.least_frames} frames and {settings.least_s:g} s)"
@@ -146,7 +143,7 @@ def _why_not(
 
 
 def _why_moving(measures: Measures, row: Segment, first: int, end: int, settings: StaticSegmentsSettings) -> str | None:
-    shift, zoom, roll = _excursions(measures, first, end)
+    shift, zoom, roll = excursions(measures, first, end)
     to_corner = np.hypot(measures.width, measures.height) / 2
     zoom_px, roll_px = zoom * to_corner, np.radians(roll) * to_corner
     at_corners = f"px at the corners (limit {settings.edge_px:g})"
@@ -161,121 +158,9 @@ def _why_moving(measures: Measures, row: Segment, first: int, end: int, settings
     return None
 
 
-def _measured(measures: Measures, first: int, end: int) -> Segment:
-    """The measures of frames [first, end), without a verdict."""
-    windows = _windows(measures, first, end)
-    frames = slice(first, end)
-    shift, zoom, roll = _excursions(measures, first, end)
-    offsets = np.hypot(measures.offset_right_px[frames], measures.offset_down_px[frames])
-    known = offsets[~np.isnan(offsets)]
-    textured = int(np.median(measures.textured[windows]))
-    voted = measures.textured[windows] > 0
-    agreeing = float(np.median(measures.agreeing[windows][voted] / measures.textured[windows][voted])) if voted.any() else None
-    light = np.add.reduceat(measures.brightness[frames], np.maximum(measures.window_first[windows] - first, 0))
-    light = light / (np.minimum(measures.window_end[windows], end) - np.maximum(measures.window_first[windows], first))
-    left, top, right, bottom = _crop(measures, windows)
-    return Segment(
-        segment_id="",
-        footage_id="",
-        first_frame=first,
-        end_frame=end,
-        start_s=float(measures.pts_s[first]),
-        end_s=_end_s(measures, end),
-        shift_px=round(shift, 3),
-        scale_percent=round(100 * zoom, 4),
-        roll_deg=round(roll, 4),
-        jitter_px=round(float(np.percentile(known, 95)), 3) if len(known) else 0.0,
-        textured_blocks=textured,
-        agreeing_fraction=agreeing,
-        brightness=float(measures.brightness[frames].mean()),
-        illumination_drift=float(np.ptp(light)),
-        frozen_fraction=float(shots.frozen_frames(measures)[frames].mean()),
-        flashes=shots.count_flashes(measures.brightness[frames]),
-        overlay_fraction=float(_overlay(measures).mean()),
-        crop_left=left,
-        crop_top=top,
-        crop_width=right - left,
-        crop_height=bottom - top,
-    )
-
-
-def _excursions(measures: Measures, first: int, end: int) -> tuple[float, float, float]:
-    """How far the camera went in [first, end): px of the picture's middle, relative zoom, degrees of roll; worst of the views."""
-    windows = _windows(measures, first, end)
-    plain = spans.Limits(1.0, 1.0, 1.0)
-    path = spans.frame_path(measures, plain)
-    middle, _ = spans.camera_places(measures, plain)
-    shift = zoom = roll = 0.0
-    for view in np.unique(measures.view[windows]):
-        if view == NO_VIEW:
-            continue
-        chosen = windows[measures.view[windows] == view]
-        shift = max(shift, spans.extent(middle[chosen]))
-        if len(chosen) < 3:  # windows that reach beyond the span, or a span shorter than a window: only single frames tell
-            frames = np.arange(max(first, measures.window_first[chosen[0]]), min(end, measures.window_end[chosen[-1]]))
-            of_view = np.isin(np.searchsorted(measures.window_first, frames, side="right") - 1, chosen)
-            shift = max(shift, spans.extent(path[frames[of_view]]))
-        zoom, roll = max(zoom, float(np.ptp(measures.scale[chosen]))), max(roll, float(np.ptp(measures.roll_deg[chosen])))
-    return shift, zoom, roll
-
-
-def _windows(measures: Measures, first: int, end: int) -> npt.NDArray[np.int64]:
-    """Windows of which at least half lies in [first, end); the one that holds most of it where there is none such."""
-    inside = np.minimum(measures.window_end, end) - np.maximum(measures.window_first, first)
-    half = np.flatnonzero(2 * inside >= measures.window_end - measures.window_first)
-    half = half[inside[half] > 0]
-    return half if len(half) else np.array([int(inside.argmax())])
-
-
-def _moving(measures: Measures, first: int, end: int, settings: StaticSegmentsSettings) -> tuple[float, Mask]:
-    """The share of the picture inside black bars that moves, and the mask of what does not, nor lies under bars or an overlay."""
-    windows = _windows(measures, first, end)
-    share = appearance.moving_share(measures.cells[windows], measures.unrest[windows], settings.slow_levels, settings.fast_levels)
-    size = measures.width, measures.height
-    often = (share > max(settings.masked_share, 1.5 / len(windows))).astype(np.uint8)  # in one window alone it may be chance
-    moves = np.asarray(cv2.resize(cv2.dilate(often, np.ones((3, 3), np.uint8)), size, interpolation=cv2.INTER_NEAREST), bool)
-    left, top, right, bottom = _crop(measures, windows)
-    full_share = cv2.resize(share.astype(np.float32), size, interpolation=cv2.INTER_NEAREST)
-    overlay = np.asarray(cv2.resize(_overlay(measures).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST), bool)
-    mask = np.zeros((measures.height, measures.width), np.uint8)
-    mask[top:bottom, left:right] = np.where(moves | overlay, 0, 255)[top:bottom, left:right]
-    return float(full_share[top:bottom, left:right].mean()), mask
-
-
-def _crop(measures: Measures, windows: npt.NDArray[np.int64]) -> tuple[int, int, int, int]:
-    """(left, top, right, bottom) inside black bars, full-resolution px, even, rounded inwards."""
-    left, top, right, bottom = appearance.bars(measures.row_peak[windows], measures.column_peak[windows])
-    low_height, low_width = measures.row_peak.shape[1], measures.column_peak.shape[1]
-
-    def inwards(low: int, high: int, low_size: int, size: int) -> tuple[int, int]:
-        begin = 0 if low == 0 else 2 * int(np.ceil(low * size / low_size / 2))
-        end = size if high == low_size else 2 * int(high * size / low_size / 2)
-        return begin, end
-
-    left, right = inwards(left, right, low_width, measures.width)
-    top, bottom = inwards(top, bottom, low_height, measures.height)
-    return left, top, right, bottom
-
-
-def _overlay(measures: Measures) -> npt.NDArray[np.bool_]:
-    return appearance.overlay_pixels(measures.mean_picture, measures.challenged, measures.withstood)
-
-
 def _contrast_change(measures: Measures, first: int, end: int) -> float:
     contrast = measures.contrast[max(0, first - 1) : end + 1]
     return float(1 - (contrast.min() + 0.5) / (contrast.max() + 0.5))
-
-
-def _duration_s(measures: Measures, first: int, end: int) -> float:
-    return _end_s(measures, end) - float(measures.pts_s[first])
-
-
-def _end_s(measures: Measures, end: int) -> float:
-    """The time of the last frame plus one interval."""
-    if end < measures.frames:
-        return float(measures.pts_s[end])
-    interval = float(measures.pts_s[-1] / (measures.frames - 1)) if measures.frames > 1 else 0.0
-    return float(measures.pts_s[-1]) + interval
 
 
 def _rejected(row: Segment, verdict: Literal["static", "moving", "unknown"], reason: str) -> Segment:

@@ -16,7 +16,7 @@ from curate.shots import view_runs
 from curate.spans import Limits, Piece, extent, longest_within, settled_pieces, still_pieces
 from tests.curate.made_measures import HEIGHT, WIDTH, make_measures
 
-LIMITS = Limits(1.0, 1.0, 1.0)
+LIMITS = Limits(1.0, 1.0)
 steps = arrays.arrays(float, st.tuples(st.integers(1, 40), st.integers(1, 3)), elements=st.floats(-2, 2, width=32))
 
 
