@@ -72,9 +72,15 @@ def _still_pieces(measures: Measures, shot: _Shot, settings: StaticSegmentsSetti
     for run in shot.runs:
         if run.view != NO_VIEW:
             pieces += spans.still_pieces(measures, run, _limits(settings), settings.least_frames)
-    long = [piece for piece in pieces if duration_s(measures, piece.first_frame, piece.end_frame) >= settings.least_s - 1e-3]
+    long = [piece for piece in pieces if _lasts(measures, piece, settings.least_s)]
     settled = spans.settled_pieces(long, (shot.first_frame, shot.end_frame), measures.pts_s, settings.settled_s)
     return settled, [piece for piece in long if piece not in settled]
+
+
+def _lasts(measures: Measures, piece: spans.Piece, least_s: float) -> bool:
+    # One interval's grace, for frame times that are rounded or irregular.
+    frames = piece.end_frame - piece.first_frame
+    return duration_s(measures, piece.first_frame, piece.end_frame) * (frames + 1) / frames >= least_s
 
 
 def _gaps(measures: Measures, shot: _Shot, still: list[spans.Piece]) -> list[tuple[int, int]]:
