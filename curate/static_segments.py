@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from curate.measures import Measures
 
 VERSION = 1  # of what is measured: raised when a stored measure would come out otherwise
+VERDICTS = 1  # of how verdicts are taken: raised when the same measures would be judged otherwise
 MEASURED_PX = 320  # longer side of the pictures that are measured
 
 TIMEOUT_S = 600.0  # for a footage, and half a second more for each of its frames
@@ -127,7 +128,7 @@ def decided_from(footage: Footage, settings: StaticSegmentsSettings) -> str:
     """The resume key of the verdicts: the measures' key and the thresholds."""
     from manifests.files import fingerprint
 
-    return fingerprint(measured_from(footage), settings)
+    return fingerprint(measured_from(footage), VERDICTS, settings)
 
 
 def measures_path(footage: Footage, workspace: Workspace) -> Path:
