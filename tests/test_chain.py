@@ -30,6 +30,9 @@ SMALLER = {
     "train fit": ["--steps", "4"],
 }
 
+# One run of the chain serves the tests that look at it: they stay in one process.
+one_run = pytest.mark.xdist_group("chain")
+
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
@@ -49,6 +52,7 @@ def _a_held_out_clip(folder: Path) -> str:
     return str(next((folder / "footage").glob("holdout-*.mp4")).relative_to(folder))
 
 
+@one_run
 def test_the_chain_fills_every_table(workspace: Workspace) -> None:
     for row_class in (Footage, Segment, Rain, Scene, Score):
         assert read_rows(row_class, workspace.table(row_class))
@@ -57,12 +61,14 @@ def test_the_chain_fills_every_table(workspace: Workspace) -> None:
     assert all(len(row.frames) == 30 for row in kept)
 
 
+@one_run
 def test_the_chain_leaves_what_it_promises(workspace: Workspace) -> None:
     for path in ("runs/small/checkpoint.safetensors", "report/index.html", "derained", "release/0.1.0/SHA256SUMS"):
         assert (workspace.root / path).exists(), path
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=workspace.root / "release" / "0.1.0", check=True)
 
 
+@one_run
 def test_what_the_tables_promise_holds(workspace: Workspace) -> None:
     line = [str(Path(sys.executable).parent / "manifests"), "check", "--media", "--json", "-C", str(workspace.root)]
     result = subprocess.run(line, capture_output=True, text=True, timeout=200, check=False)
@@ -70,6 +76,7 @@ def test_what_the_tables_promise_holds(workspace: Workspace) -> None:
     assert json.loads(result.stdout.splitlines()[-1])["findings"] == 0
 
 
+@one_run
 def test_a_second_run_of_the_curating_commands_decodes_nothing_and_changes_nothing(workspace: Workspace) -> None:
     """With the media out of reach, every row is still known, and each command ends well."""
     before = {row_class: read_rows(row_class, workspace.table(row_class)) for row_class in (Segment, Rain, Scene)}

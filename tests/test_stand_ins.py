@@ -19,6 +19,9 @@ SIZE = {"width": 240, "height": 320}
 BUMP = 96
 HEAVY = RainSpecification(orientation_deg=92, length_px=22, width_px=1.6, density=0.12, brightness=90)
 
+# One run of the commands serves all tests of this file: they stay in one process.
+pytestmark = pytest.mark.xdist_group("stand-ins")
+
 CLIPS = (
     # a phone on a tripod in heavy rain: turned, irregular frame times, low quality that pulses at key frames, knocked near its end
     ClipSpecification(
