@@ -142,10 +142,10 @@ DEFAULT = Preset(
 
 SMALL = Preset(
     "small",
-    network=NetworkSettings(width=8, head="linear"),
+    network=NetworkSettings(width=16, kernels=(3,), head="linear"),
     losses=_STRONG,
-    pairs=PairSettings(pairs=8, crop_px=96, window_from_px=96, window_to_px=96, mirror=True),
-    optimiser=OptimiserSettings(steps=1_500, learning_rate=1e-3, learning_rate_course="cosine", average_decay=0.99, precision="bfloat16"),
+    pairs=PairSettings(pairs=4, crop_px=64, window_from_px=64, window_to_px=64, mirror=True),
+    optimiser=OptimiserSettings(steps=3_000, learning_rate=1.5e-3, learning_rate_course="cosine", average_decay=0.99, precision="bfloat16"),
     watch=WatchSettings(log_steps=20, validations=5, save_minutes=0.5),
 )
 

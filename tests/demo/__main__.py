@@ -16,7 +16,7 @@ from tests.demo.outcome import CHECKPOINT, print_outcome, read_outcome
 from tests.demo.page import write_page
 from tests.demo.world import World
 
-SIMULATE = "acquire simulate --clips 12 --held-out 4 --others 12 --seed 2020"
+SIMULATE = "acquire simulate --clips 18 --held-out 4 --others 12 --seed 2020"
 # Held-out clips go to the test split, and nothing else does: a photo shows several of the others.
 SEQUENCES = "curate sequences --set hold_out=*holdout-* --set test_fraction=0"
 
