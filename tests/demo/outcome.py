@@ -23,7 +23,7 @@ class Result:
     method: str
     psnr: float
     ssim: float
-    frames: int
+    pictures: int
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Outcome:
     rain: Sequence[Rain]
     scenes: Sequence[Scene]
     results: Sequence[Result]  # `input` first, the network last
-    training: Sequence[Truth]  # what the simulator knows of the scenes trained on
+    training: Sequence[Truth]  # what the simulator knows of the scenes trained on or validated with
     held_out: Sequence[Truth]
 
     @property
@@ -119,7 +119,7 @@ def print_outcome(outcome: Outcome) -> None:
     print(f"{len(outcome.footage)} clips, {len(outcome.segments)} segments, {len(kept)} scenes kept {dict(splits)}")
     for (stage, reason), number in sorted(rejections(outcome).items()):
         print(f"  {stage:9} {number:3}  {reason}")
-    for title, rows in (("Scenes trained on", outcome.training), ("Held-out scenes", outcome.held_out)):
+    for title, rows in (("Scenes trained on, or validated with", outcome.training), ("Held-out scenes", outcome.held_out)):
         print(f"\n== {title}: background, rain")
         for row in rows:
             print(f"  {row.clip_id:28} {rain_text(row)}")
@@ -127,7 +127,7 @@ def print_outcome(outcome: Outcome) -> None:
     print(f"  shared between the two lists: {', '.join(shared) or 'nothing'}")
     print(f"\n== Held-out frames against the simulator's truth, {PROTOCOL}")
     for result in outcome.results:
-        print(f"  {result.method:22} {result.psnr:6.2f} dB  {result.ssim:.4f}  ({result.frames} frames)")
+        print(f"  {result.method:22} {result.psnr:6.2f} dB  {result.ssim:.4f}  ({result.pictures} pictures)")
     print(f"  gain over doing nothing: {outcome.gain_db:+.2f} dB")
     print(f"\n== Time: {outcome.seconds:.0f} s")
     for step in outcome.steps:
