@@ -74,7 +74,7 @@ def serve(folder: Path, faults: MutableMapping[str, Fault] | None = None, asked:
 
 def as_hls(clip: Path, folder: Path, segment_s: float = 1.0) -> Path:
     """Cut a clip into an HLS stream in `folder`; gives its `index.m3u8`."""
-    segments = str(folder / "part%03d.ts")
+    segments = str(folder.resolve() / "part%03d.ts")
     return _remux(clip, folder / "index.m3u8", {"f": "hls", "hls_time": segment_s, "hls_list_size": 0, "hls_segment_filename": segments})
 
 
@@ -88,7 +88,7 @@ def _remux(clip: Path, target: Path, options: dict[str, Any]) -> Path:
     import imageio_ffmpeg
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    graph = ffmpeg.input(str(clip)).output(str(target), map="0:v:0", c="copy", v="error", **options).overwrite_output()
+    graph = ffmpeg.input(str(clip.resolve())).output(str(target.resolve()), map="0:v:0", c="copy", v="error", **options).overwrite_output()
     subprocess.run(graph.compile(cmd=imageio_ffmpeg.get_ffmpeg_exe()), check=True, timeout=60, cwd=target.parent, stdin=subprocess.DEVNULL)
     return target
 

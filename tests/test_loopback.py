@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.loopback import Asked, Fault, serve
+from manifests.media import probe
+from tests.loopback import Asked, Fault, as_dash, as_hls, serve
+from tests.manifests.clips import encode
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -63,3 +65,11 @@ def test_faults(folder: Path) -> None:
         assert broken.value.partial == CONTENT[:1000]
         faults["/clip.mp4"] = Fault(ranges=False)
         assert get(f"{url}/clip.mp4", Range="bytes=100-199")[:2] == (200, CONTENT)
+
+
+def test_streams_are_cut_from_and_to_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    clip = encode(Path("clip.mp4"), [number / 25 for number in range(50)])
+    assert probe(as_hls(clip, Path("hls"))).frames == 50
+    assert "SegmentTemplate" in as_dash(clip, Path("dash")).read_text()
+    assert len(list(Path("dash").glob("chunk-*.m4s"))) >= 2

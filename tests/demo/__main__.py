@@ -21,14 +21,17 @@ SIMULATE = "acquire simulate --clips 18 --held-out 4 --others 12 --seed 2020"
 SEQUENCES = "curate sequences --set hold_out=*holdout-* --set test_fraction=0"
 
 
-def main(folder: Path) -> None:
-    """Run the demo in `folder`."""
+FIT = "train fit manifests/scenes.parquet --preset small"
+
+
+def main(folder: Path, simulate: str = SIMULATE, fit: str = FIT) -> None:
+    """Run the demo in `folder`; `simulate` and `fit` decide how large it is."""
     start = time.monotonic()
     world = World(Workspace(folder / "world"))
     work = folder / "work"
     for path in (world.workspace.root, work):
         path.mkdir(parents=True, exist_ok=True)
-    done = [steps.run(SIMULATE, world.workspace.root)]
+    done = [steps.run(simulate, world.workspace.root)]
     world.lay_out()
     with world.served(work / "urls.txt"):
         done.append(steps.run("acquire youtube urls.txt --allow-generic", work))
@@ -39,7 +42,7 @@ def main(folder: Path) -> None:
         steps.run(SEQUENCES, work),
         steps.run("curate report", work),
         steps.run("manifests check --media", work),
-        steps.run("train fit manifests/scenes.parquet --preset small", work),
+        steps.run(fit, work),
     ]
     truth = world.workspace.table(Truth).resolve()
     unseen = world.clip("holdout-000-coffee").resolve()
