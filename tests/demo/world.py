@@ -52,10 +52,17 @@ class World:
             clip = self.workspace.resolve(row.path)
             target = (self.site if number % 2 else self.card) / clip.name
             if number in (1, 3):
-                if not (self.site / clip.stem).exists():
-                    (as_hls if number == 1 else as_dash)(clip, self.site / clip.stem)
-            elif not target.exists():
-                shutil.copyfile(clip, target)
+                target = self.site / clip.stem
+            if target.exists():
+                continue
+            beside = self.workspace.root / "being-laid-out"  # appears whole or not at all
+            shutil.rmtree(beside, ignore_errors=True)
+            beside.mkdir()
+            if number in (1, 3):
+                (as_hls if number == 1 else as_dash)(clip, beside / clip.stem)
+            else:
+                shutil.copyfile(clip, beside / target.name)
+            (beside / target.name).rename(target)
 
     @contextmanager
     def served(self, links: Path) -> Iterator[None]:
