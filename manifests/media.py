@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import math
 import re
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ from manifests.files import write_atomically
 Picture = npt.NDArray[np.uint8]  # HWC RGB, or HW grey
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
+_ENTRY_MARGIN_S = 0.5  # a jump aims so much earlier: key frames' decoding times may lie before their presentation times
+_SAME_TIME_S = 1e-4
 
 
 class MediaError(InputError):
@@ -107,30 +110,23 @@ def frames(
 ) -> Iterator[Frame]:
     """The upright frames of a span [first_frame, end_frame) of a clip, one at a time.
 
-    `start_s`, the time of `first_frame` where it is known, lets a long file be entered at the key frame before it instead of at its start.
+    `start_s`, the time of `first_frame` where it is known, lets a long file be entered at the key frame before it instead of at its start,
+    where its container allows that for certain.
     `width` scales down by area to that many px (a picture already narrower stays as it is); `grey` gives HW instead of HWC RGB.
     Raises MediaError when the file cannot be opened, a frame cannot be decoded, or the span ends before `end_frame`.
     """
     if path.is_dir():
         yield from _frames_of_stills(path, first_frame, end_frame, width, grey)
         return
-    with _opened(path) as container:
-        index = 0
-        if start_s is not None and first_frame > 0:
-            index = -1  # known only once the frame at start_s comes by
-            _seek_before(container, start_s)
-        for time_s, frame in _timed(container, path, from_start=index == 0):
-            if index < 0:
-                if time_s < (start_s or 0.0) - 1e-4:
-                    continue
-                index = first_frame
-            if end_frame is not None and index >= end_frame:
-                return
-            if index >= first_frame:
-                yield Frame(index, time_s, _upright(frame, width, grey))
-            index += 1
-    if end_frame is not None and index < end_frame:
-        raise MediaError(f"{path}: ends after {max(index, 0)} frames, and frame {end_frame - 1} is asked for; has the file changed?")
+    reached = 0
+    for index, time_s, frame in _indexed(path, first_frame, start_s):
+        if end_frame is not None and index >= end_frame:
+            return
+        reached = index + 1
+        if index >= first_frame:
+            yield Frame(index, time_s, _upright(frame, width, grey))
+    if end_frame is not None and reached < end_frame:
+        raise MediaError(f"{path}: ends after {reached} frames, and frame {end_frame - 1} is asked for; has the file changed?")
 
 
 def still_paths(folder: Path) -> list[Path]:
@@ -142,7 +138,11 @@ def read_picture(path: Path, grey: bool = False) -> Picture:
     """One picture file as 8-bit HWC RGB (or HW grey), upright by its EXIF tag. Raises MediaError."""
     try:
         with Image.open(path) as picture:
+            if picture.mode.startswith(("I", "F")):  # Pillow would clip it to white
+                raise MediaError(f"{path}: more than 8 bits a pixel; convert it to 8 bits")
             return np.asarray(ImageOps.exif_transpose(picture).convert("L" if grey else "RGB"), dtype=np.uint8)
+    except MediaError:
+        raise
     except FileNotFoundError:
         raise MediaError(f"{path}: no such picture; has it been moved or deleted?") from None
     except Exception as error:  # Pillow raises many classes for damaged files
@@ -175,13 +175,28 @@ def _opened(path: Path) -> av.container.InputContainer:
     return container
 
 
-def _timed(container: av.container.InputContainer, path: Path, from_start: bool = True) -> Iterator[tuple[float, av.VideoFrame]]:
-    """Frames with their time since the clip's first frame. A frame without a time stands one nominal interval after its predecessor."""
+def _indexed(path: Path, first_frame: int, start_s: float | None) -> Iterator[tuple[int, float, av.VideoFrame]]:
+    """Frames with number and time: from `first_frame` where the file can be entered there for certain, else from the start."""
+    if start_s is not None and first_frame > 0 and start_s > _ENTRY_MARGIN_S:
+        with _opened(path) as container:
+            entered = _entered(container, path, start_s)
+            if entered is not None:
+                for index, (time_s, frame) in enumerate(entered, first_frame):
+                    yield index, time_s, frame
+                return
+    with _opened(path) as container:
+        for index, (time_s, frame) in enumerate(_timed(container, path)):
+            yield index, time_s, frame
+
+
+def _timed(container: av.container.InputContainer, path: Path, origin: float | None = None) -> Iterator[tuple[float, av.VideoFrame]]:
+    """Frames with their time since the clip's first frame, whose own time is `origin` (off the start it must be told).
+
+    A frame without a time, or with one that does not rise, stands one nominal interval after its predecessor.
+    """
     stream = container.streams.video[0]
     base = float(stream.time_base or Fraction(1, 1000))
     interval = 1.0 / float(stream.average_rate or stream.guessed_rate or 25)
-    # Off the start, the first frame's own time is unknown; a stream's start_time is what the first decoded frame carries.
-    origin = None if from_start or stream.start_time is None else stream.start_time * base
     previous: float | None = None
     try:
         for frame in container.decode(stream):
@@ -195,13 +210,28 @@ def _timed(container: av.container.InputContainer, path: Path, from_start: bool 
         raise MediaError(f"{path}: decoding fails ({first_line(error)})") from error
 
 
-def _seek_before(container: av.container.InputContainer, start_s: float) -> None:
+def _entered(container: av.container.InputContainer, path: Path, start_s: float) -> Iterator[tuple[float, av.VideoFrame]] | None:
+    """The frames from the one at `start_s` on, reached over a key frame before it. None where that frame is not met for certain.
+
+    MPEG streams have no index, and the first frame that decodes after a jump may lie beyond; AVI keeps no presentation times.
+    """
     stream = container.streams.video[0]
-    base = stream.time_base or Fraction(1, 1000)
-    # A little earlier than asked: key frames' decoding times may lie before their presentation times.
-    target = (stream.start_time or 0) + math.floor((start_s - 0.5) / base)
-    if start_s > 0.5:
-        container.seek(target, stream=stream, backward=True, any_frame=False)
+    base = float(stream.time_base or Fraction(1, 1000))
+    first = next(_timed(container, path), None)
+    if first is None or first[1].pts is None:
+        return None
+    origin = first[1].pts * base
+    try:
+        container.seek(math.floor((origin + start_s - _ENTRY_MARGIN_S) / base), stream=stream, backward=True, any_frame=False)
+    except (av.FFmpegError, OSError):
+        return None
+    timed = _timed(container, path, origin)
+    for time_s, frame in timed:
+        if frame.pts is None or abs(frame.pts * base - origin - time_s) > _SAME_TIME_S or time_s > start_s + _SAME_TIME_S:
+            return None
+        if time_s >= start_s - _SAME_TIME_S:
+            return itertools.chain([(time_s, frame)], timed)
+    return None
 
 
 def _upright(frame: av.VideoFrame, width: int | None, grey: bool) -> Picture:
@@ -230,7 +260,12 @@ def _duration(times: list[float]) -> float:
 def _declared_duration_s(container: av.container.InputContainer, stream: av.VideoStream) -> float | None:
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
-    return None
+    # Matroska and WebM state a track's end in a tag.
+    end = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if end is None:
+        return None
+    start_s = float((stream.start_time or 0) * (stream.time_base or 0))
+    return 3600 * int(end[1]) + 60 * int(end[2]) + float(end[3]) - start_s
 
 
 # --- stills -------------------------------------------------------------------------------------------------------------------------

@@ -65,6 +65,26 @@ def test_a_span_is_the_same_entered_by_time_or_from_the_start(
     assert [frame.pts_s for frame in found] == pytest.approx(times[first:end], abs=1e-6)
 
 
+@pytest.mark.parametrize("name", ["clip.mts", "clip.mpg", "clip.avi"])
+def test_a_span_is_the_same_where_a_container_cannot_be_entered_for_certain(name: str, tmp_path: Path) -> None:
+    """MPEG streams have no index, and H.264 in AVI no presentation times."""
+    path = tmp_path / name
+    codec = "mpeg2video" if name == "clip.mpg" else "libx264"
+    with av.open(str(path), "w", format="mpegts" if name == "clip.mts" else None) as container:
+        stream = container.add_stream(codec, rate=25, width=WIDTH, height=HEIGHT, pix_fmt="yuv420p")
+        assert isinstance(stream, av.VideoStream)
+        stream.gop_size = 40
+        for number in range(90):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(numbered_picture(number), format="rgb24")))
+        container.mux(stream.encode(None))
+    times = probe(path).pts_s
+    for first in (5, 30, 39, 60, 85):
+        found = list(frames(path, first, first + 3, start_s=times[first]))
+        assert [number_of(frame.picture) for frame in found] == list(range(first, first + 3))
+        assert [frame.index for frame in found] == list(range(first, first + 3))
+        assert [frame.pts_s for frame in found] == pytest.approx(times[first : first + 3], abs=1e-6)
+
+
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_rotation_tag_is_obeyed_as_another_reader_does(steady: Path, degrees: int) -> None:
     turned = tag_rotation(steady, degrees)
@@ -143,6 +163,24 @@ def test_a_clip_cut_off_in_the_middle_is_an_error(tmp_path: Path) -> None:
     assert probe(faststart).frames == 60
     with pytest.raises(MediaError, match=r"broken\.mp4: (breaks off|decoding fails)"):
         probe(broken)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("whole.mkv", "libx264"), ("whole.webm", "libvpx")])
+def test_matroska_that_breaks_off_is_told(name: str, codec: str, tmp_path: Path) -> None:
+    whole = encode(tmp_path / name, [number / 25 for number in range(150)], codec)
+    assert probe(whole).frames == 150
+    broken = whole.with_stem("broken")
+    broken.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(MediaError, match=r"broken\.(mkv|webm): breaks off"):
+        probe(broken)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_picture_of_16_bits_is_refused_instead_of_clipped(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"deep{suffix}"
+    Image.fromarray(np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)).save(path)
+    with pytest.raises(MediaError, match="more than 8 bits a pixel; convert it to 8 bits"):
+        read_picture(path, grey=True)
 
 
 def test_sound_alone_is_no_video(tmp_path: Path) -> None:
