@@ -90,7 +90,7 @@ def write_rows(row_class: type[Row], path: Path, rows: Sequence[Row], provenance
     table = _to_arrow(row_class, path, rows, [provenance.record()])
     with _locked(path, writing=True):
         _write_arrow(table, path)
-        shutil.rmtree(_parts_folder(path), ignore_errors=True)
+        _remove_parts(path)
 
 
 def compact(row_class: type[Row], path: Path) -> None:
@@ -100,7 +100,7 @@ def compact(row_class: type[Row], path: Path) -> None:
             return
         merged, provenances = _read_merged(row_class, path)
         _write_arrow(_to_arrow(row_class, path, list(merged.values()), provenances), path)
-        shutil.rmtree(_parts_folder(path), ignore_errors=True)
+        _remove_parts(path)
 
 
 def table_exists(path: Path) -> bool:
@@ -232,8 +232,11 @@ def _refuse_nulls(row_class: type, table: pa.Table, file: Path) -> None:
 
 
 def _write_arrow(table: pa.Table, path: Path) -> None:
-    with write_atomically(path) as file:
-        pq.write_table(table, file, compression="zstd", store_schema=True)
+    try:
+        with write_atomically(path) as file:
+            pq.write_table(table, file, compression="zstd", store_schema=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error}); free some space or mend its permissions") from error
 
 
 def _parts_folder(path: Path) -> Path:
@@ -242,6 +245,12 @@ def _parts_folder(path: Path) -> Path:
 
 def _parts(path: Path) -> list[Path]:
     return sorted(part for part in _parts_folder(path).glob("*.parquet") if part.stem.isdigit())
+
+
+def _remove_parts(path: Path) -> None:
+    for part in _parts(path):  # oldest first: were a later one gone and an earlier one left, old rows would come back
+        part.unlink()
+    shutil.rmtree(_parts_folder(path), ignore_errors=True)
 
 
 def _table_name(row_class: type) -> str:
@@ -269,13 +278,15 @@ def _locked(path: Path, *, writing: bool) -> Iterator[None]:
     if not writing and (not path.parent.is_dir() or not os.access(path.parent, os.W_OK)):
         yield  # nobody can write there either
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         held = filelock.FileLock(lock, timeout=LOCK_TIMEOUT_S).acquire()
     except filelock.Timeout:
         raise InputError(
             f"{path}: locked by another run for more than {LOCK_TIMEOUT_S:.0f} s; wait for it, or end it, and run again"
         ) from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); make its folder writable, or name another workspace") from error
     with held:
         yield
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import multiprocessing
 import os
@@ -101,6 +102,44 @@ def test_compaction_interrupted_before_parts_are_deleted_changes_nothing(table: 
     compact(Footage, table)
     assert [row.footage_id for row in read_rows(Footage, table)] == ["b", "c"]
     assert not files._parts(table)
+
+
+def test_compaction_interrupted_while_parts_are_deleted_brings_no_old_row_back(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    append_rows(Footage, table, [footage("a", "old"), footage("b")], BY_HAND)
+    append_rows(Footage, table, [footage("a", "new")], BY_HAND, drop=["b"])
+    unlink = Path.unlink
+    deleted: list[Path] = []
+
+    def unlink_one(path: Path, missing_ok: bool = False) -> None:
+        if deleted:
+            raise KeyboardInterrupt
+        deleted.append(path)
+        unlink(path, missing_ok)
+
+    def delete_newest(folder: Path, **_options: bool) -> None:  # a folder's files go in any order
+        unlink_one(max(folder.iterdir()))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pathlib.Path.unlink", unlink_one)
+        patched.setattr("shutil.rmtree", delete_newest)
+        with pytest.raises(KeyboardInterrupt):
+            compact(Footage, table)
+    assert deleted
+    assert [(row.footage_id, row.title) for row in read_rows(Footage, table)] == [("a", "new")]
+
+
+def test_folder_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "manifests").write_text("a file where the folder should be")
+    with pytest.raises(InputError, match=r"footage\.parquet: cannot be written \(File exists\)"):
+        append_rows(Footage, tmp_path / "manifests" / "footage.parquet", [footage("a")], BY_HAND)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(InputError, match=r"cannot be written \(No space left on device\)"):
+        append_rows(Footage, tmp_path / "footage.parquet", [footage("a")], BY_HAND)
 
 
 def test_provenance_says_what_made_the_rows(table: Path) -> None:
