@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -18,6 +18,8 @@ from acquire.youtube import YoutubeSettings
 from manifests.options import Commands, dry_run_option, json_option, settings_option, workers_option, workspace_option
 from manifests.tables import Footage
 from manifests.workspace import Workspace
+
+_Settings = TypeVar("_Settings", SimulateSettings, YoutubeSettings)
 
 
 def _kinds(_ctx: click.Context, _option: click.Parameter, given: str | None) -> tuple[str, ...] | None:
@@ -33,7 +35,7 @@ def _sides(_ctx: click.Context, _option: click.Parameter, given: str | None) -> 
     return {"width": int(width), "height": int(height)}
 
 
-def _changed(settings: SimulateSettings, given: dict[str, Any]) -> SimulateSettings:
+def _changed(settings: _Settings, given: dict[str, Any]) -> _Settings:
     try:
         return dataclasses.replace(settings, **{name: value for name, value in given.items() if value is not None})
     except ValueError as error:  # the settings check their own values
@@ -68,7 +70,7 @@ def youtube(urls: Path, workspace: Workspace, settings: YoutubeSettings, dry_run
     from acquire import youtube as source
 
     given["format"] = given.pop("format_")
-    settings = dataclasses.replace(settings, **{name: value for name, value in given.items() if value})
+    settings = _changed(settings, {name: None if value in ((), False) else value for name, value in given.items()})
     if dry_run:
         for offer in source.preview(urls, settings, workspace, say=_say):
             click.echo(json.dumps(offer) if as_json else _offered(offer))

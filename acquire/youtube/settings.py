@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -37,3 +38,6 @@ class YoutubeSettings:
             raise ValueError(f"max_sleep_interval_s {self.max_sleep_interval_s} is less than sleep_interval_s {self.sleep_interval_s}")
         if self.tries < 1:
             raise ValueError(f"tries: {self.tries} is less than one")
+        for name in ("sleep_interval_s", "sleep_requests_s", "retry_sleep_s", "retries"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name}: {getattr(self, name)} is no number from zero up")

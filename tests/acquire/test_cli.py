@@ -114,3 +114,27 @@ def test_what_is_wrong_is_one_clear_line(
     assert len(error) == 1
     assert words in error[0]
     assert not list(Workspace(tmp_path).root.glob("manifests/*.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--format", "-"], "selects nothing"),
+        (["--format", ""], "selects nothing"),
+        (["--set", "sleep_interval_s=-5"], "sleep_interval_s: -5.0 is no number from zero up"),
+        (["--set", "sleep_requests_s=nan"], "sleep_requests_s: nan is no number from zero up"),
+        (["--set", "retries=-1"], "retries: -1 is no number from zero up"),
+    ],
+)
+def test_youtube_settings_that_cannot_be_meant_are_wrong_usage(arguments: list[str], told: str, tmp_path: Path) -> None:
+    urls = tmp_path / "urls.txt"
+    urls.write_text("aaaaaaaaaaa")
+    result = run("youtube", urls, "-C", tmp_path / "work", "--dry-run", *arguments)
+    assert result.exit_code == 2
+    assert told in result.output
+
+
+def test_simulate_takes_zero_at_its_word(tmp_path: Path) -> None:
+    result = run("simulate", "-C", tmp_path, "--dry-run", "--clips", "0", "--held-out", "1", "--others", "0", "--seed", "0")
+    assert result.exit_code == 0
+    assert [line.split("-")[0] for line in result.stdout.splitlines()] == ["holdout"]
