@@ -28,8 +28,9 @@ def measured_span(measures: Measures, first: int, end: int) -> Segment:
     textured = int(np.median(measures.textured[windows]))
     voted = measures.textured[windows] > 0
     agreeing = float(np.median(measures.agreeing[windows][voted] / measures.textured[windows][voted])) if voted.any() else None
-    light = np.add.reduceat(measures.brightness[frames], np.maximum(measures.window_first[windows] - first, 0))
-    light = light / (np.minimum(measures.window_end[windows], end) - np.maximum(measures.window_first[windows], first))
+    starts, ends = np.maximum(measures.window_first[windows], first), np.minimum(measures.window_end[windows], end)
+    summed = np.concatenate([[0.0], np.cumsum(measures.brightness, dtype=np.float64)])
+    light = (summed[ends] - summed[starts]) / (ends - starts)
     left, top, right, bottom = _crop(measures, windows)
     return Segment(
         segment_id="",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from curate.measures import Measures
 
 VERSION = 1  # of what is measured: raised when a stored measure would come out otherwise
-VERDICTS = 1  # of how verdicts are taken: raised when the same measures would be judged otherwise
+VERDICTS = 2  # of how verdicts are taken: raised when the same measures would be judged otherwise
 MEASURED_PX = 320  # longer side of the pictures that are measured
 
 TIMEOUT_S = 600.0  # for a footage, and half a second more for each of its frames
@@ -204,7 +204,11 @@ def _state(workspace: Workspace, settings: StaticSegmentsSettings) -> tuple[dict
     known: dict[str, list[Segment]] = {}
     for row in read_rows(Segment, table) if table_exists(table) else []:
         known.setdefault(row.footage_id, []).append(row)
-    return footage, known, [entry for entry in footage.values() if not _is_done(entry, known.get(entry.footage_id, []), settings)]
+    return (
+        footage,
+        known,
+        [entry for entry in footage.values() if not _is_done(entry, known.get(entry.footage_id, []), settings, workspace)],
+    )
 
 
 def _work(footage: Footage, settings: StaticSegmentsSettings, workspace: Workspace) -> Sequence[Segment]:
@@ -214,9 +218,12 @@ def _work(footage: Footage, settings: StaticSegmentsSettings, workspace: Workspa
     return static_segments(footage, settings, workspace)
 
 
-def _is_done(footage: Footage, rows: Sequence[Segment], settings: StaticSegmentsSettings) -> bool:
+def _is_done(footage: Footage, rows: Sequence[Segment], settings: StaticSegmentsSettings, workspace: Workspace) -> bool:
+    """Whether rows stand for this content and these thresholds, and their masks are still there."""
     key = decided_from(footage, settings)
-    return bool(rows) and all(row.error is None and row.decided_from == key for row in rows)
+    if not rows or any(row.error is not None or row.decided_from != key for row in rows):
+        return False
+    return all(workspace.resolve(row.mask).exists() for row in rows if row.mask is not None)
 
 
 def _is_measured(footage: Footage, rows: Sequence[Segment], workspace: Workspace) -> bool:

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from curate.measures import NO_VIEW
 from curate.span_measures import duration_s, end_s, excursions, measured_span, moving_share_and_mask
@@ -65,6 +67,12 @@ def test_a_row_tells_its_span_alone() -> None:
     assert measured_span(told, 30, 60).frozen_fraction == 0
     assert row.textured_blocks == 16
     assert row.agreeing_fraction == 1.0
+
+
+@given(st.integers(0, 50), st.integers(1, 60))
+def test_steady_light_drifts_nowhere_whatever_part_of_a_window_a_span_ends_in(first: int, frames: int) -> None:
+    measures = replace(make_measures([0] * 6), brightness=np.full(60, 100, np.float32))
+    assert measured_span(measures, first, min(60, first + frames)).illumination_drift == pytest.approx(0)
 
 
 def test_one_window_of_many_is_not_masked_and_a_tenth_of_the_time_is() -> None:

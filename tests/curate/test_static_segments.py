@@ -154,6 +154,19 @@ def test_other_thresholds_decide_anew_without_decoding(workspace: Workspace, mon
     assert {path.name for path in (workspace.root / "masks").iterdir()} == masks
 
 
+def test_masks_that_are_gone_are_made_again_without_decoding(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = StaticSegmentsSettings(least_s=1.5)
+    run(workspace, settings)
+    before = segments_in(workspace)
+    lost = {path: path.read_bytes() for path in (workspace.root / "masks").iterdir()}
+    for path in lost:
+        path.unlink()
+    no_decoding(monkeypatch)
+    run(workspace, settings)
+    assert {path: path.read_bytes() for path in (workspace.root / "masks").iterdir()} == lost
+    assert sorted(segments_in(workspace), key=lambda row: row.segment_id) == sorted(before, key=lambda row: row.segment_id)
+
+
 def test_failures_are_rows_and_other_footage_goes_on(workspace: Workspace) -> None:
     rubbish = workspace.root / "rubbish.mp4"
     rubbish.write_bytes(bytes(range(256)) * 20)
