@@ -63,7 +63,7 @@ def assign_splits(scenes: Sequence[Scene], known: Sequence[Scene], held_out: Col
     placed = {row.scene_id: row for row in known if row.split is not None}
     made = sorted((scene for scene in scenes if scene.frames), key=lambda scene: (scene.scene_id not in placed, scene.scene_id))
     clusters = _clusters(made, splitting.place_distance)
-    cluster_of = {scene.scene_id: index for index, cluster in enumerate(clusters) for scene in cluster}
+    cluster_of = _numbered(clusters)
     split_of_source = _by_source(placed.values())
 
     def earlier(group: Sequence[Scene]) -> set[Split]:
@@ -77,7 +77,8 @@ def assign_splits(scenes: Sequence[Scene], known: Sequence[Scene], held_out: Col
             between.update((scene.scene_id, earlier(group)) for scene in group if scene.scene_id not in placed)
     splits: dict[str, Split] = {}
     drawn: list[list[Scene]] = []
-    for group in _groups([scene for scene in made if scene.scene_id not in between], cluster_of):
+    left = [scene for scene in made if scene.scene_id not in between]
+    for group in _groups(left, _numbered(_clusters(left, splitting.place_distance)) if between else cluster_of):
         if not earlier(group) and not _held(group, held_out):
             drawn.append(group)
         split = _split_of(group, earlier(group), held_out, splitting)
@@ -149,6 +150,10 @@ def _clusters(made: Sequence[Scene], most: float) -> list[list[Scene]]:
         ties += [(scene.scene_id, hashed[index + 1 + int(other)].scene_id) for other in np.flatnonzero(apart <= most)]
     ties += [(scene.scene_id, ("footage", scene.footage_id)) for scene in made if scene.place_hash is None]
     return _connected(made, ties)
+
+
+def _numbered(clusters: Sequence[Sequence[Scene]]) -> dict[str, int]:
+    return {scene.scene_id: number for number, cluster in enumerate(clusters) for scene in cluster}
 
 
 def _groups(made: Sequence[Scene], cluster_of: Mapping[str, int]) -> list[list[Scene]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from functools import partial
 
@@ -180,3 +181,14 @@ def test_shares_come_out_as_asked() -> None:
 def test_rejected_rows_get_no_split() -> None:
     rejected = Scene("s-none", "s", "f", "source", reason="too few good frames: only 3")
     assert assign_splits([rejected], [], (), SPLITTING) == [rejected]
+
+
+def test_a_new_scene_between_two_places_moves_neither() -> None:
+    bits = np.zeros((3, 512), np.uint8)
+    bits[1, :160] = 1  # too far from the first to be its place
+    bits[2, :80] = 1  # near to both
+    rows = [dataclasses.replace(scene(number, 0, number), place_hash=np.packbits(bits[number]).tobytes().hex()) for number in range(3)]
+    known = [dataclasses.replace(rows[0], split="train", place_id="one"), dataclasses.replace(rows[1], split="test", place_id="other")]
+    found = assign_splits(rows, known, (), SPLITTING)
+    assert [row.split for row in found] == ["train", "test", None]
+    assert found[2].reason == "ties scenes of different splits together: test and train"
