@@ -50,6 +50,10 @@ class RainDiversitySettings:
     difference: Annotated[float, "least share of their rain that two frames do not have in common"] = 0.3
     rainy_frames: Annotated[int, "least number of frames with rain"] = 30
 
+    def __post_init__(self) -> None:
+        if self.measured_pixels < 1 or self.window_frames < 1:
+            raise ValueError("measured_pixels and window_frames are at least 1")
+
 
 def rain_diversity(segment: Segment, footage: Footage, settings: RainDiversitySettings, workspace: Workspace) -> list[Rain]:
     """Measure one segment's rain and decide on it: one row.

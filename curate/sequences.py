@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 VERSION = 1  # of how scenes are chosen and written
 CHOOSING = ("n_frames", "gap_s", "gap_frames", "light_range", "most_scenes")  # settings that a scene's frames depend on
+DOUBLE = "same pictures"  # how the reason begins of what another segment gives as well
 TIMEOUT_S = 1800.0  # and as long again as the segment's frames may take
 
 
@@ -46,6 +47,8 @@ class SequencesSettings:
     def __post_init__(self) -> None:
         if self.n_frames < 2:
             raise ValueError(f"n_frames={self.n_frames}: a scene takes at least 2 frames")
+        if self.most_scenes < 1:
+            raise ValueError(f"most_scenes={self.most_scenes}: at least 1")
         if not 0 <= self.val_fraction + self.test_fraction < 1:
             raise ValueError(f"val_fraction + test_fraction is {self.val_fraction + self.test_fraction:g}; leave some for training")
 
@@ -125,10 +128,14 @@ def run(
     provenance = Provenance("curate sequences", dataclasses.asdict(settings), inputs)
     append_rows(Scene, table, [], provenance, drop=[row.scene_id for row in state.known if row.segment_id not in state.rows_of])
 
+    remaining = {rain.segment_id for rain in state.todo}
+    standing = {row.scene_id: row for name, rows in state.rows_of.items() if name not in remaining for row in rows}
+
     def save(rows: Sequence[Scene]) -> None:
         old = state.rows_of[rows[0].segment_id]
-        kept = [_with_split_of(row, old) for row in rows]
-        append_rows(Scene, table, kept, provenance, drop={row.scene_id for row in old} - {row.scene_id for row in rows})
+        kept = _without_doubles([_with_split_of(row, old) for row in rows], standing)
+        standing.update((row.scene_id, row) for row in kept)
+        append_rows(Scene, table, kept, provenance, drop=[row.scene_id for row in old if row.scene_id not in standing])
 
     run_rows(
         partial(_work, segments=state.segments, footage=state.footage, settings=settings, workspace=workspace),
@@ -187,8 +194,15 @@ def _state(workspace: Workspace, settings: SequencesSettings) -> _State:
     for row in known:
         if row.segment_id in rows_of:
             rows_of[row.segment_id].append(row)
-    todo = [rain for rain in rains if not _is_done(rows_of[rain.segment_id], segments.get(rain.segment_id), rain, settings, workspace)]
-    return _State(footage, segments, known, rows_of, todo)
+    doubles = {_double_of(row.segment_id) for row in known if row.frames and row.segment_id in rows_of}
+
+    def is_done(rain: Rain) -> bool:
+        rows = rows_of[rain.segment_id]
+        if any((row.reason or "").startswith(DOUBLE) and row.reason not in doubles for row in rows):
+            return False  # what had the scene is gone
+        return _is_done(rows, segments.get(rain.segment_id), rain, settings, workspace)
+
+    return _State(footage, segments, known, rows_of, [rain for rain in rains if not is_done(rain)])
 
 
 def is_held_out(footage: Footage, patterns: Collection[str]) -> bool:
@@ -223,6 +237,25 @@ def _is_done(rows: Sequence[Scene], segment: Segment | None, rain: Rain, setting
 
 def _stored_paths(scene: Scene) -> list[str]:
     return [*scene.frames, *(stored for stored in (scene.mask, scene.median) if stored is not None)]
+
+
+def _without_doubles(rows: Sequence[Scene], standing: Mapping[str, Scene]) -> list[Scene]:
+    """One segment's rows, beside those that stand: of segments that give the very same pictures (one video in two containers), the first
+    by id has the scene, and a rejected row tells so of the other."""
+    told: dict[str, Scene] = {}
+    for row in rows:
+        other = standing.get(row.scene_id, row)
+        first, second = (row, other) if row.segment_id <= other.segment_id else (other, row)
+        if first is row:
+            told[row.scene_id] = row if row.split is not None else dataclasses.replace(row, place_id=other.place_id, split=other.split)
+        if first is not second:
+            double = Scene(f"{second.segment_id}-none", second.segment_id, second.footage_id, second.source_id)
+            told[double.scene_id] = dataclasses.replace(double, reason=_double_of(first.segment_id), measured_from=second.measured_from)
+    return list(told.values())
+
+
+def _double_of(segment_id: str) -> str:
+    return f"{DOUBLE}: segment {segment_id} gives them too"
 
 
 def _with_split_of(row: Scene, old: Sequence[Scene]) -> Scene:

@@ -258,3 +258,9 @@ def test_footage_without_media_says_so(tmp_path: Path) -> None:
     footage = read_rows(Footage, workspace.table(Footage))[0]
     with pytest.raises(InputError, match="footage first: has no media; acquire it again"):
         rain_diversity(whole(footage), dataclasses.replace(footage, path=None), SETTINGS, workspace)
+
+
+def test_settings_that_measure_nothing_are_refused() -> None:
+    for name in ("measured_pixels", "window_frames"):
+        with pytest.raises(ValueError, match="at least 1"):
+            RainDiversitySettings(**{name: 0})

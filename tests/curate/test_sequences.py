@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,6 +130,47 @@ def test_other_settings_replace_a_segments_scene(workspace: Workspace) -> None:
     assert all(after[key].scene_id != row.scene_id and after[key].split == row.split for key, row in before.items())
 
 
+@pytest.mark.parametrize("double", ["again", "early"])
+def test_the_same_pictures_in_two_files_are_one_scene_whichever_comes_first(workspace: Workspace, double: str) -> None:
+    run(workspace, SETTINGS)
+    scene = scenes_in(workspace)["first-000000"]
+    add_double(workspace, "first", double)
+    run(workspace, SETTINGS)
+    rows = scenes_in(workspace)
+    owner, other = sorted(["first-000000", f"{double}-000000"])
+    assert (rows[owner].scene_id, rows[owner].split, rows[owner].reason) == (scene.scene_id, scene.split, None)
+    assert (rows[other].scene_id, rows[other].frames, rows[other].split) == (f"{other}-none", (), None)
+    assert rows[other].reason == f"same pictures: segment {owner} gives them too"
+    assert preview(workspace, SETTINGS)["segments_to_choose_from"] == 0
+
+    remove(workspace, owner.removesuffix("-000000"))
+    run(workspace, SETTINGS)
+    assert scenes_in(workspace)[other].scene_id == scene.scene_id
+    assert preview(workspace, SETTINGS)["segments_to_choose_from"] == 0
+
+
+def add_double(workspace: Workspace, name: str, double: str) -> None:
+    """The same clip once more, as if from another source."""
+    (footage,) = [row for row in read_rows(Footage, workspace.table(Footage)) if row.footage_id == name]
+    add_row(workspace, dataclasses.replace(footage, footage_id=double, source_id=f"/card/{double}.mkv", origin=f"/card/{double}.mkv"))
+    both: tuple[type[Any], ...] = (Segment, Rain)
+    for row_class in both:
+        (row,) = [row for row in read_rows(row_class, workspace.table(row_class)) if row.footage_id == name]
+        add_row(workspace, dataclasses.replace(row, segment_id=f"{double}-000000", footage_id=double))
+
+
+def add_row(workspace: Workspace, row: Footage | Segment | Rain) -> None:
+    table = workspace.table(type(row))
+    write_rows(type(row), table, [*read_rows(type(row), table), row], BY_HAND)
+
+
+def remove(workspace: Workspace, footage_id: str) -> None:
+    all_three: tuple[type[Any], ...] = (Footage, Segment, Rain)
+    for row_class in all_three:
+        table = workspace.table(row_class)
+        write_rows(row_class, table, [row for row in read_rows(row_class, table) if row.footage_id != footage_id], BY_HAND)
+
+
 def test_too_few_frames_are_rejected_with_the_number(workspace: Workspace) -> None:
     summary = run(workspace, SequencesSettings())
     assert summary.total("rejected") == 2
@@ -227,6 +269,8 @@ def test_the_key_follows_the_frames_that_rain_and_not_the_splits() -> None:
 def test_settings_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="n_frames=1: a scene takes at least 2 frames"):
         SequencesSettings(n_frames=1)
+    with pytest.raises(ValueError, match="most_scenes=0: at least 1"):
+        SequencesSettings(most_scenes=0)
     with pytest.raises(ValueError, match="leave some for training"):
         SequencesSettings(val_fraction=0.5, test_fraction=0.5)
 
