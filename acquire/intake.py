@@ -11,7 +11,6 @@ import dataclasses
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -135,11 +134,6 @@ def also_at(row: Footage, source_id: str) -> Footage:
     if source_id in (row.source_id, *row.also_at):
         return row
     return dataclasses.replace(row, also_at=(*row.also_at, source_id))
-
-
-def stills_sha256(names: Sequence[str], hashes: Sequence[str]) -> str:
-    """SHA-256 over the names and hashes of a series of stills, in order."""
-    return hashlib.sha256("".join(f"{name}\0{sha256}\n" for name, sha256 in zip(names, hashes, strict=True)).encode()).hexdigest()
 
 
 def _source_key(source: Source, source_id: str) -> str:

@@ -169,13 +169,13 @@ def _finding(row: Footage | Scene, problem: str) -> Finding:
 
 
 def _footage_media(workspace: Workspace, row: Footage) -> Iterator[str]:
-    from manifests.media import probe
+    from manifests.media import content_sha256, probe
 
     path = workspace.resolve(row.path or "")
     if not path.exists():
         yield f"{path} is gone; restore it, or acquire it again"
         return
-    if path.is_file() and file_sha256(path) != row.sha256:
+    if content_sha256(path) != row.sha256:
         yield f"{path} has changed since it was acquired: its SHA-256 is another"
         return
     try:

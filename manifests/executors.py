@@ -44,7 +44,8 @@ def run_rows(
     """Call `work` on each row and `save` what it gives, as each row is done.
 
     With `workers` >= 1, rows run in that many child processes; `work` must be picklable. A row whose function raises, whose process dies
-    or that takes longer than `timeout_s` becomes what `on_error(row, message)` gives, and the run goes on. With `workers` = 0 all happens
+    or that takes longer than `timeout_s` becomes what `on_error(row, message)` gives, and the run goes on; children that cannot even start
+    raise InputError. With `workers` = 0 all happens
     in this process, without a time-out. Ctrl-C stops the children and is raised again: what was saved stays saved.
     """
     if not rows:
@@ -103,6 +104,7 @@ class _Slot(Generic[RowIn]):
     process: Any = None
     connection: Connection | None = None
     row: RowIn | None = None
+    started: bool = False  # whether the child has come as far as asking for rows
     since: float = field(default_factory=time.monotonic)
 
 
@@ -123,7 +125,7 @@ def _in_children(
                 row = slot.row
                 if slot.process is None:  # it died or was killed; its successor takes the next row
                     fresh = _start(work) if waiting else _Slot[RowIn]()
-                    slot.process, slot.connection = fresh.process, fresh.connection
+                    slot.process, slot.connection, slot.started = fresh.process, fresh.connection, False
                 if slot.connection is not None:
                     _hand(slot, waiting)
                 assert row is not None
@@ -174,14 +176,19 @@ def _outcome(slot: _Slot[Any], timeout_s: float) -> _Outcome[Any] | None:
         while slot.connection.poll():
             message = slot.connection.recv()
             if message == _STARTED:
-                slot.since = time.monotonic()
+                slot.started, slot.since = True, time.monotonic()
                 continue
             return message  # type: ignore[no-any-return]
-    except (EOFError, OSError):
+    except (EOFError, OSError) as gone:
         slot.process.join()
         code = slot.process.exitcode
         _stop(slot)
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        if not slot.started:  # no row's fault
+            raise InputError(
+                f'a child process ended before its first row ({how}); in a script of your own, begin under `if __name__ == "__main__":`, '
+                "or work in one process with workers=0"
+            ) from gone
         return _Outcome(error=f"the process that worked on it died ({how}): the file may be hostile to its decoder, or memory ran out")
     if time.monotonic() - slot.since > timeout_s:
         _stop(slot)

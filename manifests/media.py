@@ -14,7 +14,7 @@ import io
 import itertools
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -26,7 +26,7 @@ from av.video.reformatter import Interpolation
 from PIL import Image, ImageOps
 
 from manifests.errors import InputError, first_line
-from manifests.files import write_atomically
+from manifests.files import file_sha256, write_atomically
 
 Picture = npt.NDArray[np.uint8]  # HWC RGB, or HW grey
 
@@ -132,6 +132,19 @@ def frames(
 def still_paths(folder: Path) -> list[Path]:
     """The pictures of a folder in order of name, numbers in a name counting as numbers."""
     return sorted((path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES), key=_natural_order)
+
+
+def content_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes; of a folder of stills, over their names and SHA-256 in order."""
+    if path.is_file():
+        return file_sha256(path)
+    return stills_sha256(still_paths(path))
+
+
+def stills_sha256(pictures: Sequence[Path]) -> str:
+    """SHA-256 over the names and SHA-256 of a series of stills, in order."""
+    lines = [f"{picture.name}\0{file_sha256(picture)}\n" for picture in pictures]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def read_picture(path: Path, grey: bool = False) -> Picture:

@@ -148,8 +148,9 @@ class Summary:
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, outcome: Literal["kept", "rejected", "failed"], reason: str | None = None, number: int = 1) -> None:
-        """Count a row. A reason's numbers are dropped (all behind the first colon), so that like reasons count together."""
-        self.counts[outcome, (reason or "").partition(":")[0]] += number
+        """Count a row. A path before a reason and its numbers behind a colon are dropped, so that like reasons count together."""
+        first, colon, rest = (reason or "").partition(": ")
+        self.counts[outcome, (rest if colon and "/" in first else first).partition(":")[0]] += number
 
     def total(self, outcome: str) -> int:
         """How many rows had this outcome."""

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from acquire.intake import stills_sha256
 from acquire.simulator.camera import canvas_size, look, poses
 from acquire.simulator.editing import edited
 from acquire.simulator.encode import encode, presentation_times
@@ -20,8 +19,8 @@ from acquire.simulator.shots import Scene
 from acquire.simulator.specification import ClipSpecification, Event, shown_frames, span_end
 from acquire.simulator.stills import write_stills
 from acquire.simulator.truth import FrameTruth, clean_is_constant, gather, measure
-from manifests.files import file_sha256, write_atomically
-from manifests.media import still_paths, write_png
+from manifests.files import write_atomically
+from manifests.media import content_sha256, write_png
 from manifests.tables import Truth
 
 Picture = npt.NDArray[np.uint8]
@@ -121,14 +120,6 @@ def render_clip(specification: ClipSpecification, path: Path, clean_path: Path |
     return gather(
         specification, path_of_camera, measured, footage_id=content_sha256(path)[:16], clean=str(stored_clean) if stored_clean else None
     )
-
-
-def content_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes; of a folder of stills, over their names and SHA-256 in order."""
-    if path.is_file():
-        return file_sha256(path)
-    stills = still_paths(path)
-    return stills_sha256([still.name for still in stills], [file_sha256(still) for still in stills])
 
 
 def _largest_channel(added: Picture) -> Picture:

@@ -99,18 +99,20 @@ def simulate(
             summary.add("kept" if result.truth else "failed", footage.error)
             on_row(footage)
 
-    run_rows(
-        partial(_render_row, workspace),
-        missing,
-        name=lambda clip: clip.name,
-        on_error=lambda clip, message: [Rendered(_failed_row(clip, message), None)],
-        save=save,
-        workers=workers,
-        timeout_s=TIMEOUT_S,
-        label="render",
-    )
-    compact(Footage, workspace.table(Footage))
-    compact(Truth, workspace.table(Truth))
+    try:
+        run_rows(
+            partial(_render_row, workspace),
+            missing,
+            name=lambda clip: clip.name,
+            on_error=lambda clip, message: [Rendered(_failed_row(clip, message), None)],
+            save=save,
+            workers=workers,
+            timeout_s=TIMEOUT_S,
+            label="render",
+        )
+    finally:
+        compact(Footage, workspace.table(Footage))
+        compact(Truth, workspace.table(Truth))
     return summary
 
 
@@ -139,9 +141,9 @@ def _render_row(workspace: Workspace, clip: ClipSpecification) -> list[Rendered]
     from importlib.metadata import version
 
     from acquire.intake import probed
-    from acquire.simulator.render import content_sha256, render_clip
+    from acquire.simulator.render import render_clip
     from manifests.files import utc_now
-    from manifests.media import probe
+    from manifests.media import content_sha256, probe
 
     folder = workspace.root / "footage"
     path = folder / clip.file_name

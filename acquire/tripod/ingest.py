@@ -28,7 +28,6 @@ from acquire.intake import (
     probed,
     read_footage,
     settle,
-    stills_sha256,
 )
 from acquire.tripod.cards import PICTURE_SUFFIXES, VIDEO_SUFFIXES, Found, find
 from manifests.errors import InputError
@@ -119,10 +118,9 @@ def ingest(found: Found, settings: TripodSettings, workspace: Workspace, known: 
 def content_sha256(found: Found) -> str:
     """A file's SHA-256; of stills, over their names and hashes in order."""
     from manifests.files import file_sha256
+    from manifests.media import stills_sha256
 
-    if not found.pictures:
-        return file_sha256(found.path)
-    return stills_sha256([picture.name for picture in found.pictures], [file_sha256(picture) for picture in found.pictures])
+    return stills_sha256(found.pictures) if found.pictures else file_sha256(found.path)
 
 
 def _taken(found: Found, sha256: str, arriving: Path, settings: TripodSettings, workspace: Workspace) -> Footage:

@@ -10,7 +10,7 @@ import pytest
 from manifests.checks import check, row_problems
 from manifests.errors import InputError
 from manifests.files import Provenance, file_sha256, write_rows
-from manifests.media import probe, write_png
+from manifests.media import content_sha256, probe, write_png
 from manifests.tables import Footage, Scene, Segment
 from manifests.workspace import Workspace
 from tests.manifests.clips import HEIGHT, WIDTH, encode
@@ -106,3 +106,15 @@ def test_a_table_that_cannot_be_read_is_a_finding_and_the_rest_is_checked(worksp
 def test_no_tables_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no tables"):
         check(Workspace(tmp_path))
+
+
+def test_a_still_that_changed_is_found(workspace: Workspace) -> None:
+    folder = workspace.root / "footage" / "stills"
+    for number in range(3):
+        write_png(folder / f"{number}.png", np.full((64, 64, 3), 40 * number, dtype=np.uint8))
+    row = dataclasses.replace(FOOTAGE, path="footage/stills", media="stills", sha256=content_sha256(folder), width=64, height=64, frames=3)
+    write_rows(Footage, workspace.table(Footage), [row], BY_HAND)
+    assert [finding for finding in check(workspace, media=True, workers=0)[1] if finding.table == "footage"] == []
+    write_png(folder / "1.png", np.full((64, 64, 3), 41, dtype=np.uint8))
+    (found,) = [finding for finding in check(workspace, media=True, workers=0)[1] if finding.table == "footage"]
+    assert "has changed since it was acquired" in found.problem

@@ -95,6 +95,26 @@ def test_call_in_child_gives_the_value_or_the_error() -> None:
         call_in_child(square, 3, timeout_s=60)
 
 
+UNGUARDED = """
+from manifests.executors import run_rows
+
+def work(number):
+    return [number]
+
+run_rows(work, [1, 2], name=str, on_error=lambda row, message: print("row", message) or [], save=print, workers=1, timeout_s=60, label="x")
+"""
+
+
+def test_children_that_cannot_start_are_no_rows_fault(tmp_path: Path) -> None:
+    script = tmp_path / "unguarded.py"
+    script.write_text(UNGUARDED)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    result = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment, timeout=60, check=False)
+    assert result.returncode == 1
+    assert "InputError: a child process ended before its first row" in result.stderr
+    assert result.stdout == ""
+
+
 SLOW = """
 import sys, time
 from pathlib import Path

@@ -77,6 +77,13 @@ def test_exit_codes_tell_the_truth() -> None:
     assert "run the same command again" in stopped.output
 
 
+def test_summary_drops_the_path_that_an_error_begins_with() -> None:
+    summary = Summary("segments")
+    for name in ("a", "b"):
+        summary.add("failed", f"work/footage/{name}.mp4: no such file; has it been moved or deleted?")
+    assert dict(summary.counts) == {("failed", "no such file; has it been moved or deleted?"): 2}
+
+
 def test_summary_counts_like_reasons_together() -> None:
     text = CliRunner().invoke(tool, ["measure"]).output
     assert text.splitlines() == ["clips: 2 kept, 2 rejected, 0 failed", "  rejected     2  camera moves"]

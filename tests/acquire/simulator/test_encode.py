@@ -16,10 +16,10 @@ import pytest
 from PIL import Image
 
 from acquire.simulator.encode import presentation_times
-from acquire.simulator.render import content_sha256, render_clip, render_frames
+from acquire.simulator.render import render_clip, render_frames
 from acquire.simulator.specification import ClipSpecification, Codec, Container, RainSpecification
 from manifests.errors import InputError
-from manifests.media import frames, probe
+from manifests.media import content_sha256, frames, probe
 
 CLIP = ClipSpecification(seed=2, width=96, height=64, frames=10, background="astronaut", rain=RainSpecification(density=0.05))
 ROOT = Path(__file__).parents[3]
