@@ -28,7 +28,7 @@ EXIT_SOME_FAILED = 3  # done, but some rows failed; 0 all done, 1 the command fa
 
 
 class Commands(click.Group):
-    """A group whose commands turn an InputError or Ctrl-C into one line and exit code 1."""
+    """A group whose commands turn an InputError, a disk that is full or closed to us, or Ctrl-C into one line and exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; see the class."""
@@ -36,6 +36,11 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except InputError as error:
             raise click.ClickException(str(error)) from error
+        except BrokenPipeError:
+            raise  # whoever read our output has gone: click ends quietly
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(f"{where}{error.strerror or error}; mend that (space, permissions) and run again") from error
         except KeyboardInterrupt:
             raise click.ClickException("interrupted; what was done is kept: run the same command again to go on") from None
 

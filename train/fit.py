@@ -179,7 +179,7 @@ def _save(run: Run, training: Training, log: list[Row]) -> None:
 
 
 def _finish(run: Run, machine: Machine, training: Training, log: list[Row], scenes: Sequence[SceneFrames]) -> None:
-    write_log(run.folder / "log.csv", log)
+    _save(run, training, log)  # first: a disk that fills up while the pictures are drawn must not cost the run
     draw_curves(log, run.folder / "curves.png")
     draw_samples(training.average, scenes, machine.device, run.folder / "samples.png")
     save_network(run.checkpoint, training, {"run": run.known_by(), "finished": True})

@@ -8,6 +8,7 @@ strong; `SMALL` is the same recipe at a size that two CPU cores train in three m
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -58,6 +59,14 @@ class LossSettings:
     gamma_fall: Annotated[float, "share of the run in which γ falls linearly"] = 0.3
     flat_gradient: Annotated[float, "streak gradient under which a pixel has no direction, intensity per px"] = 1e-3
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for weights below 0 and a gradient that divides by 0."""
+        weights = (self.background_weight, self.structure_weight, self.directional_weight, self.reconstruction_weight)
+        if not all(weight >= 0 for weight in (*weights, self.gamma_start, self.gamma_end)):
+            raise ValueError("weights and gamma must not be negative")
+        if not (self.flat_gradient > 0 and 0 <= self.gamma_fall <= 1):
+            raise ValueError("flat_gradient is more than 0, gamma_fall a share from 0 to 1")
+
 
 @dataclass(frozen=True, slots=True)
 class PairSettings:
@@ -93,6 +102,13 @@ class OptimiserSettings:
         "float32"
     )
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for what Adam cannot do."""
+        if self.steps < 1 or not 0 <= self.learning_rate < math.inf:
+            raise ValueError("steps is at least 1, learning_rate not negative")
+        if not all(0 <= decay < 1 for decay in (self.beta1, self.beta2, self.average_decay)):
+            raise ValueError("beta1, beta2 and average_decay lie from 0 to below 1")
+
 
 @dataclass(frozen=True, slots=True)
 class WatchSettings:
@@ -104,6 +120,11 @@ class WatchSettings:
     collapse_steps: Annotated[int, "steps over which collapse is judged"] = 100
     least_contrast: Annotated[float, "collapsed when std(B) falls under this share of the contrast that both frames of a pair share"] = 0.5
     most_dead: Annotated[float, "collapsed when more than this share of streak pixels is exactly 0"] = 0.9999
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for counts below 1."""
+        if min(self.log_steps, self.validations, self.collapse_steps) < 1 or not self.save_minutes >= 0:
+            raise ValueError("log_steps, validations and collapse_steps are at least 1, save_minutes not negative")
 
 
 @dataclass(frozen=True, slots=True)

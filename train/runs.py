@@ -74,10 +74,15 @@ class Run:
             "steps": self.bounds.steps,  # in place of the preset's
             "minutes": self.bounds.minutes,
             "seed": self.seed,
-            "scenes": fingerprint([(row.scene_id, row.split, row.mask) for row in [*self.train_rows, *self.held_out_rows]]),
+            "scenes": fingerprint([(row.scene_id, row.split, self._mask_sha256(row)) for row in [*self.train_rows, *self.held_out_rows]]),
             "init": file_sha256(self.init) if self.init is not None else None,
         }
         return dict(json.loads(json.dumps(known)))
+
+    def _mask_sha256(self, row: Scene) -> str | None:
+        """What the mask shows, where it is there: its name stays when it is drawn anew."""
+        path = self.workspace.resolve(row.mask) if row.mask is not None else None
+        return file_sha256(path) if path is not None and path.is_file() else None
 
     def is_finished(self) -> bool:
         """Whether this very run is done already. Raises InputError where another of its name lies in its place."""

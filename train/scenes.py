@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from manifests.errors import InputError
+from manifests.files import file_sha256
 from manifests.media import MediaError, Picture, read_picture
 from manifests.tables import Scene
 from manifests.workspace import Workspace
@@ -73,8 +74,8 @@ def scenes_of(rows: Sequence[Scene], split: str) -> list[Scene]:
 def load_scene(row: Scene, workspace: Workspace, grey: bool) -> SceneFrames:
     """Decode a scene's frames, as luma or as RGB.
 
-    Raises InputError, naming the scene, for fewer than two frames, a missing or damaged picture, unequal sizes, a black or frozen scene,
-    and a mask that leaves nothing.
+    Raises InputError, naming the scene, for fewer than two frames, a missing, damaged or altered picture, unequal sizes, a black or frozen
+    scene, and a mask that leaves nothing.
     """
     scene = f"scene {row.scene_id}"
     if len(row.frames) < 2:
@@ -89,6 +90,9 @@ def load_scene(row: Scene, workspace: Workspace, grey: bool) -> SceneFrames:
         pictures.append(picture)
     frames = np.stack(pictures)
     _refuse_empty(scene, frames)
+    for stored, sha256 in zip(row.frames, row.sha256, strict=True):
+        if file_sha256(workspace.resolve(stored)) != sha256:
+            raise InputError(f"{scene}: {stored} has changed since the scene was made; {CURE}")
     mask = np.ones(frames.shape[1:3], dtype=bool)
     if row.mask is not None:
         mask = _read(scene, workspace, row.mask, True) >= MASKED_FROM

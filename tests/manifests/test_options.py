@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -50,6 +51,8 @@ def measure(workspace: Workspace, settings: ExampleSettings, as_json: bool) -> N
         raise InputError("clip.mp4: holds nothing; bring another")
     if settings.frames == 1:
         raise KeyboardInterrupt
+    if settings.frames == 2:
+        raise OSError(errno.ENOSPC, "No space left on device", "runs/log.csv")
     summary = Summary("clips")
     summary.add("kept", number=2)
     summary.add("rejected", "camera moves: 3.1 px (limit 1.0)")
@@ -75,6 +78,9 @@ def test_exit_codes_tell_the_truth() -> None:
     stopped = invoke(tool, ["measure", "--set", "frames=1"])
     assert stopped.exit_code == 1
     assert "run the same command again" in stopped.output
+    full = invoke(tool, ["measure", "--set", "frames=2"])
+    assert full.exit_code == 1
+    assert full.output.startswith("Error: runs/log.csv: No space left on device; mend that")
 
 
 def test_summary_drops_the_path_that_an_error_begins_with() -> None:

@@ -67,3 +67,21 @@ def test_settings_by_text() -> None:
 def test_wrong_settings_are_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match=text.partition("=")[0]):
         changed(PAPER, [text])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "learning_rate=-1",
+        "learning_rate=nan",
+        "beta1=2",
+        "steps=0",
+        "log_steps=0",
+        "collapse_steps=0",
+        "flat_gradient=0",
+        "structure_weight=-1",
+    ],
+)
+def test_settings_that_cannot_train_are_wrong_usage(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        changed(SMALL, [text])

@@ -78,6 +78,12 @@ def of_two_sizes(world: World, row: Scene) -> Scene:
     return row
 
 
+def altered(world: World, row: Scene) -> Scene:
+    path = world.workspace.resolve(row.frames[1])
+    write_png(path, 255 - read_picture(path))
+    return row
+
+
 def black(world: World, row: Scene) -> Scene:
     for index, stored in enumerate(row.frames):
         write_png(world.workspace.resolve(stored), np.full((30, 40, 3), index % 2, dtype=np.uint8))
@@ -109,6 +115,7 @@ def masked_by_another(world: World, row: Scene) -> Scene:
         (missing, "no such picture"),
         (damaged, "cannot be read"),
         (of_two_sizes, "12x10"),
+        (altered, "has changed since the scene was made"),
         (black, "shows nothing"),
         (frozen, "frozen"),
         (masked_out, "leaves no pixel"),
