@@ -55,13 +55,13 @@ class Asked:
 
 
 @contextlib.contextmanager
-def serve(folder: Path, faults: MutableMapping[str, Fault] | None = None, asked: list[Asked] | None = None) -> Iterator[str]:
+def serve(folder: Path, faults: MutableMapping[str, Fault] | None = None, asked: list[Asked] | None = None, port: int = 0) -> Iterator[str]:
     """Serve a folder while the body runs; gives the server's URL, without a slash at its end.
 
-    `faults` (by path, `/clip.mp4`) may change meanwhile; requests are noted in `asked`.
+    `faults` (by path, `/clip.mp4`) may change meanwhile; requests are noted in `asked`. Port 0: any that is free.
     """
     handler = type("Handler", (_Handler,), {"folder": folder.resolve(), "faults": {} if faults is None else faults, "asked": asked})
-    server = _Server(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", port), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

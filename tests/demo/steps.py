@@ -20,16 +20,16 @@ class Step:
     seconds: float
 
 
-def run(command: str, folder: Path, *, accept: tuple[int, ...] = (0,)) -> Step:
+def run(command: str, folder: Path) -> Step:
     """Run one command line as a user would, its output on this terminal.
 
-    Raises SystemExit when its exit code is none of `accept`.
+    Raises SystemExit when its exit code is not 0.
     """
     print(f"\n$ {command}", flush=True)
     program, *arguments = shlex.split(command)
     start = time.monotonic()
     code = subprocess.run([str(SCRIPTS / program), *arguments], cwd=folder, check=False).returncode
     step = Step(command, time.monotonic() - start)
-    if code not in accept:
+    if code:
         raise SystemExit(f"`{command}` in {folder} ended with exit code {code}")
     return step

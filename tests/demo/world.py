@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,10 +64,16 @@ class World:
                 shutil.copyfile(clip, beside / target.name)
             (beside / target.name).rename(target)
 
-    @contextmanager
+    @contextlib.contextmanager
     def served(self, links: Path) -> Iterator[None]:
-        """Serve the site, and write the list of its links."""
-        with serve(self.site) as url:
+        """Serve the site, and write the list of its links; on the port of the last time, so that a second run finds the same links."""
+        noted = self.workspace.root / "port"
+        with contextlib.ExitStack() as stack:
+            try:
+                url = stack.enter_context(serve(self.site, port=int(noted.read_text())))
+            except (OSError, ValueError):  # the first time, or somebody else has the port now
+                url = stack.enter_context(serve(self.site))
+            noted.write_text(url.rpartition(":")[2])
             names = sorted(path.name for path in self.site.iterdir())
             lines = [f"{url}/{name}" + self._entry(self.site / name) for name in names]
             links.write_text("# footage that somebody put on a web server\n" + "\n".join(lines) + "\n")
