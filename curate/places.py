@@ -49,11 +49,6 @@ def place_hash(picture: npt.NDArray[np.uint8]) -> str | None:
     return np.packbits(np.concatenate([rises_right.ravel(), rises_down.ravel()])).tobytes().hex()
 
 
-def hash_distance(one: str, other: str) -> float:
-    """Share of bits in which two hashes differ, 0-1."""
-    return (int(one, 16) ^ int(other, 16)).bit_count() / (4 * len(one))
-
-
 def assign_splits(scenes: Sequence[Scene], known: Sequence[Scene], held_out: Collection[str], splitting: Splitting) -> list[Scene]:
     """The scenes with `place_id` and `split` set; rows without frames stay as they are.
 

@@ -115,14 +115,13 @@ def run(
     `on_row` gets each row of the table at the end. Raises InputError when the segments or the footage table is missing.
     """
     from manifests.executors import run_rows
-    from manifests.files import Provenance, append_rows, compact, read_rows, table_exists, table_hash, write_rows
+    from manifests.files import Provenance, append_rows, compact, read_rows, table_exists, table_hashes, write_rows
 
     settings = settings or RainDiversitySettings()
     table = workspace.table(Rain)
     footage, segments, known, todo = _state(workspace, settings)
     gone = known.keys() - {segment.segment_id for segment in segments}
-    inputs = {name: table_hash(workspace.table(row_class)) for name, row_class in (("footage", Footage), ("segments", Segment))}
-    provenance = Provenance("curate rain-diversity", dataclasses.asdict(settings), inputs)
+    provenance = Provenance("curate rain-diversity", dataclasses.asdict(settings), table_hashes(workspace, Footage, Segment))
     again = [decide(row, settings) for key, row in known.items() if key not in gone]
     append_rows(Rain, table, [row for row in again if row != known[row.segment_id]], provenance, drop=gone)
     run_rows(
@@ -142,7 +141,7 @@ def run(
     if on_row is not None:
         for row in rows:
             on_row(row)
-    return _summary(rows)
+    return Summary.of("segments", rows)
 
 
 def preview(workspace: Workspace, settings: RainDiversitySettings) -> dict[str, int]:
@@ -177,16 +176,6 @@ def _failed(segment: Segment, message: str, settings: RainDiversitySettings) -> 
 
 def _is_done(row: Rain | None, segment: Segment, settings: RainDiversitySettings) -> bool:
     return row is not None and row.error is None and row.measured_from == measured_from(segment, settings)
-
-
-def _summary(rows: Sequence[Rain]) -> Summary:
-    summary = Summary("segments")
-    for row in rows:
-        if row.error is not None:
-            summary.add("failed", row.error)
-        else:
-            summary.add("kept" if row.reason is None else "rejected", row.reason)
-    return summary
 
 
 # --- measures -----------------------------------------------------------------------------------------------------------------------

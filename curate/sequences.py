@@ -119,13 +119,12 @@ def run(
     `on_row` gets each row of the table at the end. Raises InputError when the footage, segments or rain table is missing.
     """
     from manifests.executors import run_rows
-    from manifests.files import Provenance, append_rows, compact, read_rows, table_exists, table_hash, write_rows
+    from manifests.files import Provenance, append_rows, compact, read_rows, table_exists, table_hashes, write_rows
 
     settings = settings or SequencesSettings()
     table = workspace.table(Scene)
     state = _state(workspace, settings)
-    inputs = {row_class.__name__.lower(): table_hash(workspace.table(row_class)) for row_class in (Footage, Segment, Rain)}
-    provenance = Provenance("curate sequences", dataclasses.asdict(settings), inputs)
+    provenance = Provenance("curate sequences", dataclasses.asdict(settings), table_hashes(workspace, Footage, Segment, Rain))
     append_rows(Scene, table, [], provenance, drop=[row.scene_id for row in state.known if row.segment_id not in state.rows_of])
 
     remaining = {rain.segment_id for rain in state.todo}
@@ -156,7 +155,7 @@ def run(
     if on_row is not None:
         for row in rows:
             on_row(row)
-    return _summary(rows)
+    return Summary.of("scenes", rows)
 
 
 def preview(workspace: Workspace, settings: SequencesSettings) -> dict[str, int]:
@@ -272,16 +271,6 @@ def _split(made: Sequence[Scene], state: _State, settings: SequencesSettings) ->
     held_out = {row.source_id for row in state.footage.values() if is_held_out(row, settings.hold_out)}
     splitting = Splitting(settings.place_distance, settings.val_fraction, settings.test_fraction)
     return assign_splits(made, [*state.known, *made], held_out, splitting)
-
-
-def _summary(rows: Sequence[Scene]) -> Summary:
-    summary = Summary("scenes")
-    for row in rows:
-        if row.error is not None:
-            summary.add("failed", row.error)
-        else:
-            summary.add("kept" if row.reason is None else "rejected", row.reason)
-    return summary
 
 
 # --- choosing -----------------------------------------------------------------------------------------------------------------------

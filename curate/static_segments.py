@@ -148,12 +148,12 @@ def run(
     `on_row` gets each row of the table at the end. Raises InputError when the footage table is missing.
     """
     from manifests.executors import run_rows
-    from manifests.files import Provenance, append_rows, compact, read_rows, table_exists, table_hash, write_rows
+    from manifests.files import Provenance, append_rows, compact, read_rows, table_exists, table_hashes, write_rows
 
     settings = settings or StaticSegmentsSettings()
     table = workspace.table(Segment)
     footage, known, todo = _state(workspace, settings)
-    provenance = Provenance("curate static-segments", dataclasses.asdict(settings), {"footage": table_hash(workspace.table(Footage))})
+    provenance = Provenance("curate static-segments", dataclasses.asdict(settings), table_hashes(workspace, Footage))
     gone = [row for footage_id, rows in known.items() if footage_id not in footage for row in rows]
     append_rows(Segment, table, [], provenance, drop=[row.segment_id for row in gone])
 
@@ -180,7 +180,7 @@ def run(
     if on_row is not None:
         for row in rows:
             on_row(row)
-    return _summary(rows)
+    return Summary.of("segments", rows)
 
 
 def preview(workspace: Workspace, settings: StaticSegmentsSettings) -> dict[str, int]:
@@ -235,13 +235,3 @@ def _remove_masks(workspace: Workspace, before: Sequence[Segment], after: Sequen
     for stale in {row.mask for row in before} - {row.mask for row in after}:
         if stale is not None:
             workspace.resolve(stale).unlink(missing_ok=True)
-
-
-def _summary(rows: Sequence[Segment]) -> Summary:
-    summary = Summary("segments")
-    for row in rows:
-        if row.error is not None:
-            summary.add("failed", row.error)
-        else:
-            summary.add("kept" if row.reason is None else "rejected", row.reason)
-    return summary

@@ -28,7 +28,8 @@ import pyarrow.parquet as pq
 
 from manifests.columns import Column, columns, key_name
 from manifests.errors import InputError, first_line
-from manifests.tables import SCHEMA_VERSION, TABLES
+from manifests.tables import SCHEMA_VERSION, table_name
+from manifests.workspace import Workspace
 
 Row = TypeVar("Row")
 
@@ -113,6 +114,11 @@ def table_hash(path: Path) -> str:
     return hashlib.sha256("".join(file_sha256(file) for file in [path, *_parts(path)] if file.exists()).encode()).hexdigest()
 
 
+def table_hashes(workspace: Workspace, *row_classes: type) -> dict[str, str]:
+    """The hash of each of a workspace's tables, by the table's name: a provenance's inputs."""
+    return {table_name(row_class): table_hash(workspace.table(row_class)) for row_class in row_classes}
+
+
 def read_provenance(row_class: type, path: Path) -> list[dict[str, Any]]:
     """What made a table's rows, oldest first: command, settings, inputs, versions. Raises InputError as `read_rows`."""
     with _locked(path, writing=False):
@@ -152,7 +158,7 @@ def _read_arrow(row_class: type, file: Path) -> tuple[pa.Table, dict[str, Any]]:
             f"{file}: cannot be read as Parquet ({first_line(error)}); delete it and run the command that makes it again"
         ) from error
     about = _about(found, file)
-    expected = _table_name(row_class)
+    expected = table_name(row_class)
     if about["table"] != expected:
         raise InputError(f"{file}: a table of {about['table']}, where one of {expected} is needed; name the {expected} table")
     if about["schema_version"] > SCHEMA_VERSION:
@@ -197,7 +203,7 @@ def _to_arrow(
             arrays.append(pa.array(values, type=column.type))
         except (pa.ArrowException, TypeError, OverflowError) as error:
             raise InputError(f"{path}: column {column.name} cannot hold a value given to it ({first_line(error)})") from error
-    about = {"table": _table_name(row_class), "schema_version": SCHEMA_VERSION, "provenance": provenances, "drop": list(drop)}
+    about = {"table": table_name(row_class), "schema_version": SCHEMA_VERSION, "provenance": provenances, "drop": list(drop)}
     table = pa.table(arrays, schema=fields.with_metadata({_ABOUT: json.dumps(about, sort_keys=True)}))
     _refuse_nulls(row_class, table, path)
     if len({getattr(row, key) for row in rows}) < len(rows):
@@ -253,10 +259,6 @@ def _remove_parts(path: Path) -> None:
     shutil.rmtree(_parts_folder(path), ignore_errors=True)
 
 
-def _table_name(row_class: type) -> str:
-    return next(name for name, known in TABLES.items() if known is row_class)
-
-
 _MAKERS = {
     "footage": "`acquire youtube` or `acquire tripod` makes it",
     "segments": "`curate static-segments` makes it",
@@ -269,7 +271,7 @@ _MAKERS = {
 
 
 def _maker(row_class: type) -> str:
-    return f"{_MAKERS[_table_name(row_class)]} (is this the right workspace?)"
+    return f"{_MAKERS[table_name(row_class)]} (is this the right workspace?)"
 
 
 @contextlib.contextmanager

@@ -10,10 +10,10 @@ import inspect
 import json
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import click
 
@@ -145,6 +145,24 @@ def _shown(default: Any) -> str:
     return "none" if default is None else str(default)
 
 
+class Judged(Protocol):
+    """A row of a derived table, as far as its outcome goes."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was rejected; None when kept."""
+
+    @property
+    def error(self) -> str | None:
+        """Why it could not be judged."""
+
+
+def reason_class(reason: str) -> str:
+    """What like reasons and errors have in common: without a path before and without the numbers behind a colon."""
+    first, colon, rest = reason.partition(": ")
+    return (rest if colon and "/" in first else first).partition(":")[0]
+
+
 @dataclass
 class Summary:
     """What a run did, printed once at its end: how many rows were kept, rejected by reason, failed by kind."""
@@ -152,10 +170,20 @@ class Summary:
     what: str  # of what: "footage", "segments", "scenes"
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
+    @classmethod
+    def of(cls, what: str, rows: Iterable[Judged]) -> Summary:
+        """The summary of a derived table's rows: an error is a failure, a reason a rejection."""
+        summary = cls(what)
+        for row in rows:
+            if row.error is not None:
+                summary.add("failed", row.error)
+            else:
+                summary.add("kept" if row.reason is None else "rejected", row.reason)
+        return summary
+
     def add(self, outcome: Literal["kept", "rejected", "failed"], reason: str | None = None, number: int = 1) -> None:
-        """Count a row. A path before a reason and its numbers behind a colon are dropped, so that like reasons count together."""
-        first, colon, rest = (reason or "").partition(": ")
-        self.counts[outcome, (rest if colon and "/" in first else first).partition(":")[0]] += number
+        """Count a row; like reasons count together (`reason_class`)."""
+        self.counts[outcome, reason_class(reason or "")] += number
 
     def total(self, outcome: str) -> int:
         """How many rows had this outcome."""

@@ -263,3 +263,11 @@ TABLES: dict[str, type] = {
     "scores": Score,
     "truth": Truth,
 }
+
+
+def table_name(row_class: type) -> str:
+    """The name of a row class's table. Raises KeyError for a class that has none."""
+    for name, known in TABLES.items():
+        if known is row_class:
+            return name
+    raise KeyError(row_class)

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from manifests.tables import TABLES
+from manifests.tables import table_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,7 @@ class Workspace:
 
     def table(self, row_class: type) -> Path:
         """The file of a row class's table, whether it exists or not."""
-        for name, known in TABLES.items():
-            if known is row_class:
-                return self.root / "manifests" / f"{name}.parquet"
-        raise KeyError(row_class)
+        return self.root / "manifests" / f"{table_name(row_class)}.parquet"
 
     def resolve(self, stored: str) -> Path:
         """The file that a path column names."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import get_args
 
+from manifests.options import reason_class
 from manifests.tables import Footage, Rain, Scene, Segment, Split
 
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -34,7 +35,7 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What became of the rows of one stage. Reasons and errors are counted without what follows their first colon."""
+    """What became of the rows of one stage. Like reasons and errors count together (`manifests.options.reason_class`)."""
 
     name: str
     command: str
@@ -121,11 +122,6 @@ def coverage(found: Iterable[tuple[float, float]]) -> Coverage:
     columns = [f"{low}-{high}°" for low, high in pairwise(ORIENTATION_EDGES_DEG)]
     rows = [f"{low}-{high} px" for low, high in pairwise(LENGTH_EDGES_PX)]
     return Coverage(tuple(columns), (*rows, f"{LENGTH_EDGES_PX[-1]} px and more"), tuple(tuple(row) for row in counts))
-
-
-def reason_class(reason: str) -> str:
-    """A reason without its figures: what stands before the first colon."""
-    return reason.partition(":")[0]
 
 
 def _stage(name: str, command: str, rows: Sequence[Segment] | Sequence[Rain] | Sequence[Scene]) -> Stage:

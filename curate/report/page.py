@@ -12,13 +12,14 @@ from typing import TypeVar
 
 import jinja2
 
-from curate.report.counts import Rejected, Tables, coverage, errors, reason_class, rejected_segments, stages, streaks
+from curate.report.counts import Rejected, Tables, coverage, errors, rejected_segments, stages, streaks
 from curate.report.roses import rain_rose
 from curate.report.sheets import contact_sheet, thumbnail
 from manifests.errors import InputError
 from manifests.executors import run_rows
 from manifests.files import read_rows, table_exists, write_atomically
 from manifests.media import write_png
+from manifests.options import reason_class
 from manifests.tables import Footage, Rain, Scene, Segment
 from manifests.workspace import Workspace
 

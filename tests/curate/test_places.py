@@ -13,12 +13,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from skimage import data
 
-from curate.places import Splitting, assign_splits, hash_distance, place_hash
+from curate.places import Splitting, assign_splits, place_hash
 from manifests.tables import Scene
 from tests.curate.streaks import Grey
 
 SPLITTING = Splitting(place_distance=0.22, val_fraction=0.2, test_fraction=0.2)
 PHOTOS = ["astronaut", "camera", "chelsea", "coffee", "rocket", "brick", "grass", "gravel", "coins", "hubble_deep_field", "page", "moon"]
+
+
+def hash_distance(one: str, other: str) -> float:
+    """Share of bits in which two hashes differ, 0-1: written apart from the product's own, which compares many at once."""
+    return (int(one, 16) ^ int(other, 16)).bit_count() / (4 * len(one))
 
 
 def photo(name: str) -> Grey:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from curate.report.counts import Tables, stages
 from manifests.files import file_sha256, read_rows
 from manifests.tables import Footage, Rain, Scene, Score, Segment, Truth
 from manifests.workspace import Workspace
@@ -89,17 +90,10 @@ def kept_scenes(outcome: Outcome) -> list[Scene]:
     )
 
 
-def rejections(outcome: Outcome) -> Counter[tuple[str, str]]:
-    """How many rows each stage rejected or failed, by reason (numbers dropped)."""
-    reasons: Counter[tuple[str, str]] = Counter()
-    for stage, rows in (("segments", outcome.segments), ("rain", outcome.rain), ("scenes", outcome.scenes)):
-        for row in rows:
-            if row.reason or row.error:
-                reasons[stage, (row.error or row.reason or "").partition(":")[0]] += 1
-    for clip in outcome.footage:
-        if clip.error_kind:
-            reasons["footage", clip.error_kind] += 1
-    return reasons
+def rejections(outcome: Outcome) -> list[tuple[str, str, int]]:
+    """Stage, reason and number of what each stage rejected or failed."""
+    tables = Tables(list(outcome.footage), list(outcome.segments), list(outcome.rain), list(outcome.scenes))
+    return [(stage.name, reason, number) for stage in stages(tables) for reason, number in (*stage.rejected, *stage.failed)]
 
 
 def overlap(outcome: Outcome) -> list[str]:
@@ -117,7 +111,7 @@ def print_outcome(outcome: Outcome) -> None:
     kept = kept_scenes(outcome)
     splits = Counter(row.split for row in kept)
     print(f"{len(outcome.footage)} clips, {len(outcome.segments)} segments, {len(kept)} scenes kept {dict(splits)}")
-    for (stage, reason), number in sorted(rejections(outcome).items()):
+    for stage, reason, number in rejections(outcome):
         print(f"  {stage:9} {number:3}  {reason}")
     for title, rows in (("Scenes trained on, or validated with", outcome.training), ("Held-out scenes", outcome.held_out)):
         print(f"\n== {title}: background, rain")

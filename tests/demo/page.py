@@ -38,7 +38,7 @@ def write_page(outcome: Outcome, world: World, folder: Path) -> Path:
         kept=kept_scenes(outcome),
         splits=Counter(row.split for row in kept_scenes(outcome)),
         sources=Counter(row.source for row in outcome.footage),
-        rejections=sorted(rejections(outcome).items()),
+        rejections=rejections(outcome),
         overlap=overlap(outcome),
         clip_of=origins,
         rose=_inside(report / "rose.png"),

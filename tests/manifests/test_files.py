@@ -29,10 +29,12 @@ from manifests.files import (
     read_rows,
     schema,
     table_exists,
+    table_hashes,
     write_atomically,
     write_rows,
 )
 from manifests.tables import TABLES, Footage, Rain, Scene, Segment
+from manifests.workspace import Workspace
 from tests.manifests.rows import FOOTAGE, RAIN, SCENE, SEGMENT
 
 BY_HAND = Provenance("by hand", {"limit": 1.0}, {"footage": "abc"})
@@ -151,6 +153,18 @@ def test_provenance_says_what_made_the_rows(table: Path) -> None:
     assert (first["command"], first["settings"], first["inputs"]) == ("by hand", {"limit": 1.0}, {"footage": "abc"})
     assert second["command"] == "again"
     assert first["versions"]["pyarrow"] == pa.__version__
+
+
+def test_inputs_are_told_by_the_names_of_their_tables(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    write_rows(Footage, workspace.table(Footage), [FOOTAGE], BY_HAND)
+    write_rows(Segment, workspace.table(Segment), [SEGMENT], BY_HAND)
+    first = table_hashes(workspace, Footage, Segment)
+    assert list(first) == ["footage", "segments"]
+    append_rows(Segment, workspace.table(Segment), [dataclasses.replace(SEGMENT, shift_px=0.2)], BY_HAND)
+    second = table_hashes(workspace, Footage, Segment)
+    assert second["footage"] == first["footage"]
+    assert second["segments"] != first["segments"]
 
 
 def test_null_in_a_required_column_is_refused_by_name(table: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from manifests.errors import InputError
 from manifests.options import Commands, Summary, json_option, parse_settings, settings_option, workspace_option
 from manifests.workspace import Workspace
+from tests.manifests.rows import SEGMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,11 @@ def test_exit_codes_tell_the_truth() -> None:
     full = invoke(tool, ["measure", "--set", "frames=2"])
     assert full.exit_code == 1
     assert full.output.startswith("Error: runs/log.csv: No space left on device; mend that")
+
+
+def test_summary_of_rows_tells_failures_from_rejections() -> None:
+    rows = [SEGMENT, dataclasses.replace(SEGMENT, reason="frozen: 98 %"), dataclasses.replace(SEGMENT, error="a/b.mp4: gone")]
+    assert dict(Summary.of("segments", rows).counts) == {("kept", ""): 1, ("rejected", "frozen"): 1, ("failed", "gone"): 1}
 
 
 def test_summary_drops_the_path_that_an_error_begins_with() -> None:
