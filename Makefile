@@ -1,11 +1,12 @@
-# demo: the whole chain on simulated footage    test: every test    lint: ruff, ruff format, mypy    bench: what is measured in seconds
+# demo: the whole chain on simulated footage    test: every test    lint: ruff, ruff format, mypy
+# torture: the slow forms of crash and fault tests    bench: accuracy, and what is measured in seconds; BENCH="NAME …" runs some
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # The environment is stamped by what it was built from. A change, or a half-made environment without a stamp, is built anew.
 STAMP := $(VENV)/stamp-$(shell cat pyproject.toml constraints.txt | cksum | tr ' ' '-')
 
-.PHONY: demo test lint bench setup
+.PHONY: demo test lint torture bench setup
 .DEFAULT_GOAL := test
 
 setup: $(STAMP)
@@ -28,5 +29,8 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
 
+torture: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m torture
+
 bench: $(STAMP)
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks $(BENCH)
