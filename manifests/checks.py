@@ -12,7 +12,7 @@ from manifests.columns import columns, key_name
 from manifests.errors import InputError, first_line
 from manifests.executors import run_rows
 from manifests.files import file_sha256, read_rows, table_exists
-from manifests.tables import TABLES, Footage, Rain, Scene, Segment
+from manifests.tables import TABLES, Footage, Rain, Scene, Segment, Truth, table_name
 from manifests.workspace import Workspace
 
 MEDIA_TIMEOUT_S = 600.0
@@ -133,13 +133,17 @@ def _unresolved_keys(tables: Mapping[str, Sequence[Any]]) -> Iterator[Finding]:
 
 # --- media --------------------------------------------------------------------------------------------------------------------------
 
+_Opened = Footage | Segment | Scene | Truth  # the rows that name files
+
 
 def _media_findings(workspace: Workspace, tables: Mapping[str, Sequence[Any]], workers: int) -> list[Finding]:
-    rows = [row for row in tables.get("footage", ()) if row.status == "ok"]
+    rows: list[_Opened] = [row for row in tables.get("footage", ()) if row.status == "ok"]
+    rows += [row for row in tables.get("segments", ()) if row.mask is not None]
     rows += [row for row in tables.get("scenes", ()) if row.reason is None and row.error is None]
+    rows += [row for row in tables.get("truth", ()) if row.clean is not None]
     found: list[Finding] = []
 
-    def failed(row: Footage | Scene, message: str) -> list[Finding]:
+    def failed(row: _Opened, message: str) -> list[Finding]:
         return [_finding(row, message)]
 
     run_rows(
@@ -159,13 +163,22 @@ def _media_findings(workspace: Workspace, tables: Mapping[str, Sequence[Any]], w
 class _MediaCheck:
     workspace: Workspace
 
-    def __call__(self, row: Footage | Scene) -> list[Finding]:
-        problems = _footage_media(self.workspace, row) if isinstance(row, Footage) else _scene_media(self.workspace, row)
+    def __call__(self, row: _Opened) -> list[Finding]:
+        match row:
+            case Footage():
+                problems = _footage_media(self.workspace, row)
+            case Scene():
+                problems = _scene_media(self.workspace, row)
+            case Segment():
+                problems = _picture(self.workspace, row.mask or "", "run `curate static-segments` again")
+            case Truth():
+                problems = _picture(self.workspace, row.clean or "", "run `acquire simulate` again")
         return [_finding(row, problem) for problem in problems]
 
 
-def _finding(row: Footage | Scene, problem: str) -> Finding:
-    return Finding("footage", row.footage_id, problem) if isinstance(row, Footage) else Finding("scenes", row.scene_id, problem)
+def _finding(row: _Opened, problem: str) -> Finding:
+    row_class = type(row)
+    return Finding(table_name(row_class), str(getattr(row, key_name(row_class))), problem)
 
 
 def _footage_media(workspace: Workspace, row: Footage) -> Iterator[str]:
@@ -203,3 +216,16 @@ def _scene_media(workspace: Workspace, row: Scene) -> Iterator[str]:
             height, width = read_picture(path).shape[:2]
             if (width, height) != (row.width, row.height):
                 yield f"{path} is {width}x{height} px, {row.width}x{row.height} in the row"
+
+
+def _picture(workspace: Workspace, stored: str, remedy: str) -> Iterator[str]:
+    from manifests.media import read_picture
+
+    path = workspace.resolve(stored)
+    if not path.exists():
+        yield f"{path} is gone; restore it, or {remedy}"
+        return
+    try:
+        read_picture(path)
+    except InputError as error:
+        yield first_line(error)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -134,9 +135,12 @@ def _parsed_one(column: Column, text: str) -> Any:
             raise click.BadParameter(f"{column.name}: {text!r} is neither true nor false")
         return text.lower() in ("true", "yes", "1")
     try:
-        return column.kind(text)
+        value = column.kind(text)
     except ValueError:
         raise click.BadParameter(f"{column.name}: {text!r} is no {column.type_name}") from None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise click.BadParameter(f"{column.name}: {text!r} is no finite number")
+    return value
 
 
 def _shown(default: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,11 @@ class Bounds:
 
     steps: int | None
     minutes: float | None
+
+    def __post_init__(self) -> None:
+        """Raises InputError for a length that no run has."""
+        if (self.steps is not None and self.steps < 1) or (self.minutes is not None and not 0 < self.minutes < math.inf):
+            raise InputError(f"{self.steps} steps, {self.minutes} minutes: a run lasts at least one step, and a finite time")
 
     def progress(self, step: int, elapsed_s: float) -> float:
         """The share of the run that is done, 0 to 1."""

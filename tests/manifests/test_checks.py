@@ -118,3 +118,17 @@ def test_a_still_that_changed_is_found(workspace: Workspace) -> None:
     write_png(folder / "1.png", np.full((64, 64, 3), 41, dtype=np.uint8))
     (found,) = [finding for finding in check(workspace, media=True, workers=0)[1] if finding.table == "footage"]
     assert "has changed since it was acquired" in found.problem
+
+
+def test_masks_and_clean_pictures_are_opened_too(workspace: Workspace) -> None:
+    masked = dataclasses.replace(SEGMENT, mask="masks/one.png")
+    write_rows(Segment, workspace.table(Segment), [masked], BY_HAND)
+    (finding,) = check(workspace, media=True, workers=0)[1]
+    assert (finding.table, finding.key) == ("segments", SEGMENT.segment_id)
+    assert "masks/one.png is gone" in finding.problem
+    (workspace.root / "masks").mkdir()
+    (workspace.root / "masks/one.png").write_bytes(b"no picture")
+    (finding,) = check(workspace, media=True, workers=0)[1]
+    assert "masks/one.png" in finding.problem
+    write_png(workspace.root / "masks/one.png", np.zeros((8, 10), dtype=np.uint8))
+    assert check(workspace, media=True, workers=0)[1] == []

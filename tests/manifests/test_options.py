@@ -32,7 +32,7 @@ def test_settings_are_parsed_by_their_own_types() -> None:
     assert parse_settings(ExampleSettings, ("limit=none",), base=ExampleSettings(limit=2.0, frames=5)) == ExampleSettings(frames=5)
 
 
-@pytest.mark.parametrize("text", ["shift", "shft_px=1", "frames=1.5", "mode=slow", "strict=perhaps"])
+@pytest.mark.parametrize("text", ["shift", "shft_px=1", "frames=1.5", "mode=slow", "strict=perhaps", "shift_px=nan", "limit=inf"])
 def test_bad_settings_are_refused_with_what_would_do(text: str) -> None:
     with pytest.raises(click.BadParameter):
         parse_settings(ExampleSettings, (text,))

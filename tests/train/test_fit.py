@@ -70,6 +70,12 @@ def test_a_run_is_bounded_by_what_comes_first() -> None:
     assert Bounds(10, 2).progress(1, 90) == 0.75
 
 
+@pytest.mark.parametrize(("steps", "minutes"), [(0, None), (None, float("nan")), (None, float("inf")), (5, -1.0)])
+def test_lengths_that_no_run_has_are_refused(steps: int | None, minutes: float | None) -> None:
+    with pytest.raises(InputError, match="at least one step"):
+        Bounds(steps, minutes)
+
+
 def test_rates() -> None:
     assert {learning_rate_at(done, PAPER.optimiser) for done in (0, 0.3, 1)} == {1e-4}
     cosine = [learning_rate_at(done, DEFAULT.optimiser) for done in np.linspace(0, 1, 50)]
