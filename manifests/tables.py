@@ -70,6 +70,8 @@ class Footage:
     duration_s: Annotated[float | None, "last frame's time minus the first's, plus one mean interval"] = None
     mean_fps: Annotated[float | None, "frames per second over the duration"] = None
     variable_frame_rate: Annotated[bool | None, "whether frame intervals differ by more than the container's rounding"] = None
+    clip_start_s: Annotated[float | None, "where in the source's video this footage begins, s; null: not cut"] = None
+    clip_end_s: Annotated[float | None, "where in the source's video this footage ends, s; null: not cut, or at its end"] = None
     title: Annotated[str | None, "as the source states it"] = None
     channel: Annotated[str | None, "as the source states it"] = None
     uploaded: Annotated[str | None, "date, YYYY-MM-DD"] = None

@@ -210,7 +210,7 @@ class _Batch:
             self.not_asked(link)
             return []
         self.pause(link)
-        folder = incoming_folder(self.workspace, "youtube", link.source_id)
+        folder = incoming_folder(self.workspace, "youtube", link.whole_id)
         ydl, log = self.session(link)
         try:
             return [self.fetched(link, ydl, folder)]
@@ -225,7 +225,8 @@ class _Batch:
         from acquire.youtube.download import TOOL
         from manifests.files import file_sha256
 
-        offer, arrived = self._persistently(link, ydl, folder)
+        fetched = self._persistently(link, ydl, folder)
+        offer, arrived = fetched.offer, fetched.file
         found = decode_whole(arrived, link.url, self.settings.decode_timeout_s)
         sha256, size = file_sha256(arrived), arrived.stat().st_size
         place = settle(arrived, sha256, self.workspace)
@@ -247,6 +248,8 @@ class _Batch:
             channel=offer.channel,
             uploaded=offer.uploaded,
             licence=offer.licence,
+            clip_start_s=fetched.clip_start_s,
+            clip_end_s=fetched.clip_end_s,
             tool=TOOL,
             **probed(found),
         )
@@ -303,13 +306,13 @@ class _Batch:
         if link.host == YOUTUBE:
             self.before = link
 
-    def _persistently(self, link: Link, ydl: Any, folder: Path) -> tuple[Any, Path]:
+    def _persistently(self, link: Link, ydl: Any, folder: Path) -> Any:
         """Fetch, with further tries where one may help at once: a connection comes back, expired media links are extracted anew."""
         from acquire.youtube.download import fetch
 
         for number in itertools.count(1):
             try:
-                return fetch(link, ydl, folder)
+                return fetch(link, ydl, folder, self.settings, lambda _offer: None)
             except Exception as error:  # whatever its kind is, it is told by `attempt`
                 if number >= {"network": self.settings.tries, "forbidden": 2}.get(classify(error).kind, 1):
                     raise

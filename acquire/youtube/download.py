@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,16 @@ class Offer:
     bytes: int | None  # often an estimate
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came of a link: its file, and what part of the source's video that is."""
+
+    offer: Offer
+    file: Path
+    clip_start_s: float | None = None  # in the source's own time; None where the file is the whole
+    clip_end_s: float | None = None
+
+
 def session(settings: YoutubeSettings, log: Log, private: Path, *, direct: bool) -> Any:
     """A YoutubeDL that may run YouTube's extractors alone, or (`direct`) the generic one alone; one serves a whole run.
 
@@ -106,12 +116,14 @@ def look(link: Link, ydl: Any) -> tuple[Offer, dict[str, Any]]:
     return _offer(info), info
 
 
-def fetch(link: Link, ydl: Any, folder: Path) -> tuple[Offer, Path]:
+def fetch(link: Link, ydl: Any, folder: Path, settings: YoutubeSettings, accept: Callable[[Offer], None]) -> Fetched:
     """Download a link into `folder`, going on with what an earlier attempt left there if the remote is still the same.
 
-    Raises Refused or yt-dlp's errors.
+    `folder` belongs to the whole video: links to further ranges of it come with the same one, one after the other. `accept` is told what
+    is offered before any of it is asked for, and raises where it is not wanted. Raises what `accept` raises, Refused or yt-dlp's errors.
     """
-    _offered, info = look(link, ydl)
+    offered, info = look(link, ydl)
+    accept(offered)
     folder.mkdir(parents=True, exist_ok=True)
     ydl.params["paths"]["home"] = str(folder)
     _keep_or_clear(folder, [_remote(chosen, ydl) for chosen in info.get("requested_formats") or [info]])
@@ -120,7 +132,7 @@ def fetch(link: Link, ydl: Any, folder: Path) -> tuple[Offer, Path]:
     files = [Path(download["filepath"]) for download in done.get("requested_downloads") or () if download.get("filepath")]
     if not files or not files[0].is_file():
         raise Refused("unsupported", f"{link.url}: yt-dlp gave no file, and no error")
-    return _offer(done), files[0]
+    return Fetched(_offer(done), files[0])
 
 
 # --- resuming -----------------------------------------------------------------------------------------------------------------------

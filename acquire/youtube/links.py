@@ -31,15 +31,22 @@ _CHANNEL_PATHS = ("channel", "c", "user")
 class Link:
     """One thing to ask for."""
 
-    url: str  # in its one spelling: what is asked for, and the row's `origin`
-    source_id: str  # a video's id; the URL itself for a list or a direct link
+    url: str  # in its one spelling: what is asked for, and the row's `origin`; a time range is no part of it
+    source_id: str  # a video's id, the URL itself for a list or a direct link; with its time range: `ID#t=600-1500`
     kind: Literal["video", "list", "direct"]
     line: int = 0  # where it stands in its list, from 1
+    start_s: float | None = None  # only from there on, in seconds of the source's own time; None: from its beginning
+    end_s: float | None = None  # and only up to there; None: to its end
 
     @property
     def host(self) -> str:
         """Whom asking for it burdens: what the breaker opens for."""
         return host(self.url)
+
+    @property
+    def whole_id(self) -> str:
+        """The source's id without the time range: what all ranges of one video share."""
+        return self.source_id.partition("#t=")[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from manifests.tables import ErrorKind
 
@@ -20,6 +20,11 @@ class YoutubeSettings:
     proxy: Annotated[str | None, "URL of a proxy (http, https, socks5)"] = None
     rate_limit: Annotated[str | None, "bytes per second at most: 500K, 4M"] = None
     extractor_args: Annotated[tuple[str, ...], "passed to yt-dlp's extractors: youtube:player_client=web"] = ()
+    licence: Annotated[Literal["creativecommon"] | None, "keep only what its source states to be under such a licence"] = None
+    live_window_s: Annotated[float, "how much of a live stream is recorded, from now on, s"] = 1200.0
+    deadline_s: Annotated[float, "how long one link may take in all, s"] = 21600.0
+    least_free_bytes: Annotated[int, "disk space that a download leaves free, bytes"] = 2_000_000_000
+    hourly_budget: Annotated[int, "links on YouTube asked for in an hour; a guest is allowed about 300"] = 300
     retry: Annotated[tuple[ErrorKind, ...], "kinds of failure to ask for again although not due"] = ()
     sleep_interval_s: Annotated[float, "shortest pause between two links on YouTube, s"] = 5.0
     max_sleep_interval_s: Annotated[float, "longest pause between two links on YouTube, s"] = 10.0
@@ -38,6 +43,9 @@ class YoutubeSettings:
             raise ValueError(f"max_sleep_interval_s {self.max_sleep_interval_s} is less than sleep_interval_s {self.sleep_interval_s}")
         if self.tries < 1:
             raise ValueError(f"tries: {self.tries} is less than one")
-        for name in ("sleep_interval_s", "sleep_requests_s", "retry_sleep_s", "retries"):
+        for name in ("live_window_s", "deadline_s", "hourly_budget"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name}: {getattr(self, name)} is no number above zero")
+        for name in ("sleep_interval_s", "sleep_requests_s", "retry_sleep_s", "retries", "least_free_bytes"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name}: {getattr(self, name)} is no number from zero up")
