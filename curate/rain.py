@@ -31,6 +31,7 @@ LEAST_BLOB_PX = 5  # pixels; smaller blobs have no orientation worth the name
 LEAST_BLOBS = 3  # fewer tell nothing about a frame
 ALIGNED_DEG = 15.0  # a blob this near to the frame's orientation, and twice as long as wide, is one of its streaks
 CELLS = 8  # the grid's cells a side
+LEAST_SEEN_CELL = 0.25  # share of a cell that must be seen for streaks to be expected in it
 MOST_LAG = 0.45  # of the picture's shorter side: beyond, the autocovariance wraps round
 PEAK_HEIGHT = 0.3  # the autocovariance's peak, down to this share of its height, has the streaks' orientation
 PEAK_RADIUS_PX = 40  # and is looked at so far out
@@ -42,6 +43,31 @@ class Residual:
 
     bright: Grey
     dark: Grey
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Where the picture counts: what moves, stands still in front or was laid over it is masked, and no share is a share of that."""
+
+    mask: npt.NDArray[np.bool_]  # HW
+    pixels: int
+    cells: npt.NDArray[np.bool_]  # CELLS x CELLS: of which at least LEAST_SEEN_CELL counts
+
+    @classmethod
+    def of(cls, mask: Grey | npt.NDArray[np.bool_]) -> Seen:
+        """From a mask, HW, 0 where nothing may count."""
+        counts = mask > 0
+        cells = cv2.resize(counts.astype(np.float32), (CELLS, CELLS), interpolation=cv2.INTER_AREA) >= LEAST_SEEN_CELL
+        return cls(counts, int(np.count_nonzero(counts)), np.asarray(cells, dtype=bool))
+
+    def only(self, residual: Residual) -> Residual:
+        """The residual with nothing where nothing may count."""
+        return Residual(*(np.where(self.mask, plane, 0).astype(np.uint8) for plane in (residual.bright, residual.dark)))
+
+    def share(self, there: npt.NDArray[np.bool_]) -> float:
+        """The share of the seen pixels (HW) or of the seen cells (CELLS x CELLS) that are true; 0 where nothing is seen."""
+        whole = self.pixels if there.shape == self.mask.shape else int(np.count_nonzero(self.cells))
+        return int(np.count_nonzero(there)) / whole if whole else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +86,7 @@ class Blobs:
 class Streaks:
     """One frame's rain as one residual shows it. Null where there are too few blobs to tell."""
 
-    cover: float  # candidates' share of the pixels
+    cover: float  # candidates' share of the seen pixels
     amplitude: float  # candidates' mean rise, grey levels
     bright_to_dark: float  # energy of what rises to energy of what falls: grain and codecs move pixels both ways, but a little
     concentration: float  # 0: blobs point anywhere; 1: all one way
@@ -83,12 +109,14 @@ def impulse_residual(frame: Grey, before: Grey, after: Grey) -> Residual:
     return Residual(bright.astype(np.uint8), dark.astype(np.uint8))
 
 
-def measure(residual: Residual) -> Streaks:
-    """Everything that one residual of one frame tells about rain."""
+def measure(residual: Residual, seen: Seen | None = None) -> Streaks:
+    """Everything that one residual of one frame tells about rain, where it is seen (null: everywhere)."""
+    seen = seen or Seen.of(np.ones(residual.bright.shape, dtype=bool))
+    residual = seen.only(residual)
     candidates = residual.bright > CANDIDATE_LEVEL
     rises = residual.bright[candidates].astype(np.float64)
     falls = residual.dark[residual.dark > CANDIDATE_LEVEL].astype(np.float64)
-    cover = rises.size / candidates.size
+    cover = seen.share(candidates)
     amplitude = float(rises.mean()) if rises.size else 0.0
     bright_to_dark = float((1 + np.sum(rises**2)) / (1 + np.sum(falls**2)))
     blobs = find_blobs(candidates)

@@ -13,7 +13,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from curate.rain import CANDIDATE_LEVEL, Grey, Residual, Streaks, differing_share, impulse_residual, measure, median_residual
+from curate.rain import CANDIDATE_LEVEL, Grey, Seen, Streaks, differing_share, impulse_residual, measure, median_residual
 from manifests.media import Frame
 
 REPEATED_SHARE = 2e-4  # a frame with fewer pixels than this off its predecessor's by CANDIDATE_LEVEL repeats it
@@ -30,7 +30,7 @@ class RainSeries:
 
     pts_s: list[float] = field(default_factory=list)
     light: list[float] = field(default_factory=list)  # how bright the frame is without its rain, grey levels
-    above_median: list[float] = field(default_factory=list)  # share of pixels brighter than the median
+    above_median: list[float] = field(default_factory=list)  # share of the seen pixels that are brighter than the median
     difference: list[float] = field(default_factory=list)  # of the frame and the one that follows it after the gap
     streaks: dict[ResidualName, list[Streaks]] = field(default_factory=lambda: {"median": [], "impulse": []})
     window_cells: dict[ResidualName, list[float]] = field(default_factory=lambda: {"median": [], "impulse": []})
@@ -62,8 +62,9 @@ def measure_series(
     `prepare` crops a picture; `seen`: HW like the prepared pictures, 0 where nothing may count (null: everything counts).
     """
     series = RainSeries()
+    where = None if seen is None else Seen.of(seen)
     for window in _windows(frames, window_frames, prepare):
-        _measure_window(series, window, gap_s, seen)
+        _measure_window(series, window, gap_s, where or Seen.of(np.ones(window.frames[0].picture.shape, dtype=bool)))
     return series
 
 
@@ -81,7 +82,7 @@ def _windows(frames: Iterable[Frame], least: int, prepare: Callable[[Grey], Grey
         yield _Window(held, before, None)
 
 
-def _measure_window(series: RainSeries, window: _Window, gap_s: float, seen: Grey | None) -> None:
+def _measure_window(series: RainSeries, window: _Window, gap_s: float, seen: Seen) -> None:
     pictures = [frame.picture for frame in window.frames]
     times = [frame.pts_s for frame in window.frames]
     median = np.median(np.stack(pictures), axis=0).astype(np.uint8)
@@ -89,19 +90,19 @@ def _measure_window(series: RainSeries, window: _Window, gap_s: float, seen: Gre
     rises: list[Grey] = []
     first, light = len(series.pts_s), float(median.mean())
     for picture, (before, after) in zip(pictures, neighbours, strict=True):
-        against_median = _only(median_residual(picture, median), seen)
+        against_median = seen.only(median_residual(picture, median))
         rises.append(against_median.bright)
         series.light.append(light + rain_free_shift(picture, median))
-        series.above_median.append(np.count_nonzero(against_median.bright > CANDIDATE_LEVEL) / against_median.bright.size)
-        series.streaks["median"].append(measure(against_median))
-        series.streaks["impulse"].append(measure(_only(impulse_residual(picture, before, after), seen)))
+        series.above_median.append(seen.share(against_median.bright > CANDIDATE_LEVEL))
+        series.streaks["median"].append(measure(against_median, seen))
+        series.streaks["impulse"].append(measure(impulse_residual(picture, before, after), seen))
     series.pts_s.extend(times)
     for early, late in enumerate(np.searchsorted(times, np.asarray(times) + gap_s - 1e-6)):
         if late < len(times):
             series.difference.append(differing_share(rises[early], rises[late]))
     for name, streaks in series.streaks.items():
         touched = np.mean([entry.cells for entry in streaks[first:]], axis=0)
-        series.window_cells[name].append(float(np.mean(touched >= CELL_FRAMES)))
+        series.window_cells[name].append(seen.share((touched >= CELL_FRAMES) & seen.cells))
 
 
 def rain_free_shift(picture: Grey, median: Grey) -> float:
@@ -133,9 +134,3 @@ def _first(*pictures: Grey | None) -> Grey:
 
 def _repeats(picture: Grey, before: Grey) -> bool:
     return bool(np.count_nonzero(cv2.absdiff(picture, before) > CANDIDATE_LEVEL) < REPEATED_SHARE * picture.size)
-
-
-def _only(residual: Residual, seen: Grey | None) -> Residual:
-    if seen is None:
-        return residual
-    return Residual(cv2.bitwise_and(residual.bright, seen).astype(np.uint8), cv2.bitwise_and(residual.dark, seen).astype(np.uint8))

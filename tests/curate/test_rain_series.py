@@ -83,6 +83,18 @@ def test_what_the_mask_hides_does_not_count() -> None:
     assert all(streaks.cover == 0 for streaks in series.streaks["impulse"])
 
 
+def test_shares_are_shares_of_what_is_seen() -> None:
+    pictures = rainy(12)
+    mask = np.full(SIZE, 255, np.uint8)
+    mask[:, 32:] = 0  # 60 % of the picture: three columns of cells are left, and too little of a fourth
+    alone = series_of([np.ascontiguousarray(picture[:, :32]) for picture in pictures])
+    masked = series_of(pictures, mask=mask)
+    assert masked.above_median == pytest.approx(alone.above_median)
+    covers = [streaks.cover for streaks in masked.streaks["impulse"]]
+    assert covers == pytest.approx([streaks.cover for streaks in alone.streaks["impulse"]])
+    assert masked.window_cells["median"][0] == pytest.approx(series_of(pictures).window_cells["median"][0], abs=0.15)
+
+
 def test_frozen_frames_have_no_difference_and_rain_has() -> None:
     still = rainy(1) * 20
     assert max(series_of(still).difference) == 0
