@@ -43,7 +43,13 @@ def _path(specification: ClipSpecification) -> list[Pose]:
     if move.kind == "roll":
         return [Pose(roll_deg=move.amount * float(share)) for share in progress]
     index = np.arange(count)
-    way = {"static": 0.0 * index, "drift": progress * move.amount, "pan": index * move.amount, "bump": (index >= move.frame) * move.amount}
+    way = {
+        "static": 0.0 * index,
+        "drift": progress * move.amount,
+        "pan": index * move.amount,
+        "bump": (index >= move.frame) * move.amount,
+        "settle": np.minimum(index, move.frame) * move.amount,
+    }
     return [Pose(right * float(distance), down * float(distance)) for distance in way[move.kind]]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from acquire.simulator.backgrounds import background
+from acquire.simulator.clouds import Clouds, clouds
 from acquire.simulator.scenery import Foliage, draw_objects, foliage, moving_objects
 from acquire.simulator.specification import ClipSpecification, Event, span_end
 
@@ -20,6 +21,9 @@ class Scene:
         self._canvas = canvas
         self._backgrounds: dict[str, Picture] = {}
         self._objects = [moving_objects(specification, event, canvas) for event in specification.events if event.kind == "objects"]
+        self._skies: list[tuple[Event, Clouds]] = [
+            (event, clouds(specification, event, canvas)) for event in specification.events if event.kind == "clouds"
+        ]
         self._foliage: list[tuple[Event, Foliage]] = [
             (event, foliage(specification, event, canvas)) for event in specification.events if event.kind == "leaves"
         ]
@@ -27,6 +31,9 @@ class Scene:
     def at(self, index: int) -> Picture:
         """The canvas, HWC RGB, of frame `index`; not to be written to."""
         picture = self._shot(index)
+        for event, sky in self._skies:
+            if event.first_frame <= index < span_end(event, self._specification.frames):
+                picture = sky.over(picture, index / self._specification.fps)
         crossing = [thing for objects in self._objects for thing in objects if thing.first_frame <= index < thing.end_frame]
         if crossing:
             picture = draw_objects(picture, crossing, index)

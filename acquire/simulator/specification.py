@@ -11,10 +11,14 @@ from typing import Annotated, Literal
 
 from manifests.errors import InputError
 
-CameraKind = Literal["static", "drift", "shake", "pan", "zoom", "roll", "bump"]
-EventKind = Literal["cut", "fade", "black", "flash", "exposure", "haze", "objects", "leaves", "frozen", "overlay", "bars", "glass", "snow"]
+CameraKind = Literal["static", "drift", "shake", "pan", "zoom", "roll", "bump", "settle"]
+EventKind = Literal[
+    "cut", "fade", "black", "flash", "exposure", "haze", "objects", "leaves", "clouds", "frozen", "overlay", "bars", "glass", "snow"
+]
 # Events of which a clip's rain-free picture changes; those of the second line only where they do not last for the whole clip.
-CHANGES_PICTURE: frozenset[EventKind] = frozenset({"cut", "fade", "black", "flash", "exposure", "objects", "leaves", "glass", "snow"})
+CHANGES_PICTURE: frozenset[EventKind] = frozenset(
+    {"cut", "fade", "black", "flash", "exposure", "objects", "leaves", "clouds", "glass", "snow"}
+)
 CHANGES_PICTURE_IN_PART: frozenset[EventKind] = frozenset({"haze", "overlay", "bars"})
 Codec = Literal["libx264", "libx265", "mpeg4", "libvpx-vp9", "jpeg"]
 Container = Literal["mp4", "mkv", "webm", "avi"]
@@ -43,12 +47,13 @@ class CameraMove:
 
     static: none. drift: px in all, evenly over the clip. shake: px standard deviation, as by a hand, with a little roll. pan: px a frame.
     zoom: per cent in all. roll: degrees in all, counter-clockwise. bump: px of one jump at `frame`; the camera stands before and after.
+    settle: px a frame until `frame`, from which on the camera stands.
     """
 
     kind: CameraKind = "static"
     amount: Annotated[float, "how much, in the kind's unit"] = 0.0
     direction_deg: Annotated[float, "where the picture moves to: 0 = right, counter-clockwise"] = 0.0
-    frame: Annotated[int, "first frame after the bump"] = 0
+    frame: Annotated[int, "first frame after the bump, or at rest"] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ class Event:
     | haze | a grey veil, thicker towards the horizon | 0-1 |
     | objects | people and cars cross the picture | how many |
     | leaves | foliage in front sways | share of the picture, 0-1 |
+    | clouds | clouds race over a sky above the scene | share of the height, 0-1 |
     | frozen | each frame repeats the span's first, rain and noise included | |
     | overlay | a logo and a line of text, constant | |
     | bars | black bars above and below | share of the height, 0-1 |

@@ -26,6 +26,7 @@ MOVES = [
     CameraMove("shake", 2.5),
     CameraMove("pan", 0.8, direction_deg=200),
     CameraMove("bump", 3.4, direction_deg=90, frame=8),
+    CameraMove("settle", 0.9, direction_deg=250, frame=8),
 ]
 
 
@@ -68,6 +69,8 @@ def test_a_static_camera_never_moves_and_a_bump_moves_once() -> None:
     bumped = poses(replace(CLIP, camera=CameraMove("bump", 3.0, frame=4)))
     assert set(bumped[:4]) == {Pose()}
     assert set(bumped[4:]) == {Pose(3.0, 0.0)}
+    settled = [pose.shift_x_px for pose in poses(replace(CLIP, camera=CameraMove("settle", 2.0, frame=3)))]
+    assert settled == [0, 2, 4, *[6] * 9]
 
 
 def test_the_first_pose_is_the_identity_and_shake_is_as_strong_as_asked() -> None:
@@ -84,7 +87,7 @@ def test_a_frozen_stretch_holds_the_pose() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    kind=st.sampled_from(["drift", "shake", "pan", "zoom", "roll", "bump"]),
+    kind=st.sampled_from(["drift", "shake", "pan", "zoom", "roll", "bump", "settle"]),
     amount=st.floats(-20, 20),
     direction=st.floats(0, 360),
 )

@@ -16,7 +16,7 @@ from manifests.errors import InputError
 
 CLIP = ClipSpecification(seed=11, width=128, height=96, frames=14, background="motorcycle:1", rain=RainSpecification(density=0.06))
 PLAIN = list(render_frames(CLIP))
-SPANS: list[EventKind] = ["black", "flash", "haze", "objects", "leaves", "overlay", "bars", "glass", "snow"]
+SPANS: list[EventKind] = ["black", "flash", "haze", "objects", "leaves", "clouds", "overlay", "bars", "glass", "snow"]
 
 
 def changed(frames: list[RenderedFrame], attribute: str = "picture") -> npt.NDArray[np.float64]:
@@ -82,7 +82,7 @@ def test_a_flash_is_brightest_at_first() -> None:
 
 
 def test_objects_move_and_drops_run() -> None:
-    kinds: list[EventKind] = ["objects", "glass", "snow", "leaves"]
+    kinds: list[EventKind] = ["objects", "glass", "snow", "leaves", "clouds"]
     for kind in kinds:
         frames = list(render_frames(replace(CLIP, rain=None, noise=0, events=(Event(kind),))))
         attribute = "picture" if kind in ("glass", "snow") else "clean"
