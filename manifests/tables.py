@@ -82,6 +82,13 @@ class Footage:
     iso: Annotated[int | None, "sensitivity"] = None
     f_number: Annotated[float | None, "aperture"] = None
     focal_length_mm: Annotated[float | None, "mm, not 35 mm equivalent"] = None
+    lens_model: Annotated[str | None, "as the camera names it"] = None
+    capture_fps: Annotated[float | None, "frames a second that the camera shot, where it says so; in slow motion not mean_fps"] = None
+    interval_s: Annotated[float | None, "of stills: mean interval by the camera's clock, s; null where it gave no times"] = None
+    varying: Annotated[tuple[str, ...], "of stills: what is not the same in all pictures (exposure_s, iso, f_number, focal_length_mm)"] = ()
+    interlaced: Annotated[bool | None, "whether frames hold two fields, which are deinterlaced when decoded"] = None
+    parts: Annotated[tuple[str, ...], "of a recording that the camera split: its files in order, joined without encoding anew"] = ()
+    originals_sha256: Annotated[str | None, "of what was joined or developed: over its files' SHA-256 in order; else null"] = None
     tool: Annotated[str | None, "name and version of what fetched it"] = None
 
 
