@@ -74,6 +74,14 @@ def read_rows(row_class: type[Row], path: Path) -> list[Row]:
     return list(merged.values())
 
 
+def read_frozen_rows(row_class: type[Row], path: Path) -> list[Row]:
+    """The rows of a table that nobody writes any more (a release's), doubles and all. Takes no lock, so it leaves nothing beside it.
+
+    Raises InputError as `read_rows`.
+    """
+    return list(_to_rows(row_class, _read_arrow(row_class, path)[0]))
+
+
 def append_rows(row_class: type[Row], path: Path, rows: Sequence[Row], provenance: Provenance, drop: Collection[str] = ()) -> None:
     """Add rows, replacing those of the same key, and drop the rows of the keys in `drop`. Safe on disk when it returns."""
     if not rows and not drop:
@@ -266,6 +274,7 @@ _MAKERS = {
     "scenes": "`curate sequences` makes it",
     "scores": "`train evaluate` makes it",
     "reviews": "a review of scenes makes it",
+    "withdrawals": "`curate release takedown` makes it",
     "truth": "`acquire simulate` makes it",
 }
 

@@ -209,6 +209,18 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """A footage that releases hold no more and that is not acquired again: a tombstone, which carries none of its content."""
+
+    withdrawal_id: Annotated[str, "the footage's id, the beginning of its content's SHA-256: the same bytes are refused from any source"]
+    source: Annotated[Literal["youtube", "tripod", "simulated"], "which command brought it"]
+    source_keys: Annotated[tuple[str, ...], "hashes of source and source id, of each source that gave it: they refuse it without naming it"]
+    reason: Annotated[str, "why, in the words of who took it down"]
+    version: Annotated[str, "the first release without it"]
+    at: Annotated[datetime, "when it was taken down, UTC"]
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """One picture scored under one protocol against its clean truth."""
 
@@ -269,6 +281,7 @@ TABLES: dict[str, type] = {
     "rain": Rain,
     "scenes": Scene,
     "reviews": Review,
+    "withdrawals": Withdrawal,
     "scores": Score,
     "truth": Truth,
 }

@@ -25,6 +25,7 @@ from manifests.files import (
     append_rows,
     compact,
     fingerprint,
+    read_frozen_rows,
     read_provenance,
     read_rows,
     schema,
@@ -47,6 +48,18 @@ def footage(key: str, title: str = "") -> Footage:
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     return tmp_path / "manifests" / "footage.parquet"
+
+
+def test_a_frozen_table_is_read_without_leaving_a_lock(table: Path) -> None:
+    rows = [footage("one"), footage("two")]
+    write_rows(Footage, table, rows, BY_HAND)
+    for file in table.parent.glob("*.lock"):
+        file.unlink()
+    assert read_frozen_rows(Footage, table) == rows
+    assert [path.name for path in table.parent.iterdir()] == ["footage.parquet"]
+    table.write_bytes(b"no table")
+    with pytest.raises(InputError, match="cannot be read as Parquet"):
+        read_frozen_rows(Footage, table)
 
 
 @pytest.mark.parametrize("row", [FOOTAGE, SEGMENT, RAIN, SCENE], ids=lambda row: type(row).__name__)
