@@ -18,6 +18,8 @@ def edited(picture: Picture, specification: ClipSpecification, index: int) -> Pi
             continue
         if event.kind == "overlay":
             picture = _with_overlay(picture)
+        elif event.kind == "clock":
+            picture = _with_clock(picture, index / specification.fps)
         elif event.kind == "bars":
             rows = round(picture.shape[0] * (0.2 if event.strength is None else event.strength) / 2)
             picture = picture.copy()
@@ -25,6 +27,17 @@ def edited(picture: Picture, specification: ClipSpecification, index: int) -> Pi
         elif event.kind == "black":
             picture = np.zeros_like(picture)
     return picture
+
+
+def _with_clock(picture: Picture, time_s: float) -> Picture:
+    """A running clock above on the left, in an opaque box."""
+    drawn = picture.copy()
+    height, width = drawn.shape[:2]
+    cv2.rectangle(drawn, (round(0.03 * width), round(0.04 * height)), (round(0.29 * width), round(0.13 * height)), (10, 10, 10), -1)
+    text = f"{int(time_s) // 3600 % 24:02d}:{int(time_s) // 60 % 60:02d}:{time_s % 60:05.2f}"
+    place = round(0.04 * width), round(0.11 * height)
+    cv2.putText(drawn, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.7 * height / 480.0, (240, 240, 240), 1, cv2.LINE_AA)
+    return drawn
 
 
 def _with_overlay(picture: Picture) -> Picture:

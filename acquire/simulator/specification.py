@@ -13,11 +13,25 @@ from manifests.errors import InputError
 
 CameraKind = Literal["static", "drift", "shake", "pan", "zoom", "roll", "bump", "settle"]
 EventKind = Literal[
-    "cut", "fade", "black", "flash", "exposure", "haze", "objects", "leaves", "clouds", "frozen", "overlay", "bars", "glass", "snow"
+    "cut",
+    "fade",
+    "black",
+    "flash",
+    "exposure",
+    "haze",
+    "objects",
+    "leaves",
+    "clouds",
+    "frozen",
+    "overlay",
+    "clock",
+    "bars",
+    "glass",
+    "snow",
 ]
 # Events of which a clip's rain-free picture changes; those of the second line only where they do not last for the whole clip.
 CHANGES_PICTURE: frozenset[EventKind] = frozenset(
-    {"cut", "fade", "black", "flash", "exposure", "objects", "leaves", "clouds", "glass", "snow"}
+    {"cut", "fade", "black", "flash", "exposure", "objects", "leaves", "clouds", "clock", "glass", "snow"}
 )
 CHANGES_PICTURE_IN_PART: frozenset[EventKind] = frozenset({"haze", "overlay", "bars"})
 Codec = Literal["libx264", "libx265", "mpeg4", "libvpx-vp9", "jpeg"]
@@ -73,6 +87,7 @@ class Event:
     | clouds | clouds race over a sky above the scene | share of the height, 0-1 |
     | frozen | each frame repeats the span's first, rain and noise included | |
     | overlay | a logo and a line of text, constant | |
+    | clock | the time in figures that change | |
     | bars | black bars above and below | share of the height, 0-1 |
     | glass | drops on the pane, some of them slowly running down | how many |
     | snow | flakes that float down | how many |

@@ -16,7 +16,7 @@ from manifests.errors import InputError
 
 CLIP = ClipSpecification(seed=11, width=128, height=96, frames=14, background="motorcycle:1", rain=RainSpecification(density=0.06))
 PLAIN = list(render_frames(CLIP))
-SPANS: list[EventKind] = ["black", "flash", "haze", "objects", "leaves", "clouds", "overlay", "bars", "glass", "snow"]
+SPANS: list[EventKind] = ["black", "flash", "haze", "objects", "leaves", "clouds", "overlay", "clock", "bars", "glass", "snow"]
 
 
 def changed(frames: list[RenderedFrame], attribute: str = "picture") -> npt.NDArray[np.float64]:
@@ -91,6 +91,13 @@ def test_objects_move_and_drops_run() -> None:
         if kind == "glass":
             assert max(steps) < 0.3  # most of the pane stands still
         assert not any(frame.rain.any() for frame in frames)
+
+
+def test_a_clock_shows_another_time_in_each_frame_and_nothing_but_the_time_changes() -> None:
+    frames = list(render_frames(replace(CLIP, rain=None, noise=0, events=(Event("clock"),))))
+    steps = [one.clean != two.clean for one, two in pairwise(frames)]
+    assert all(step.any() for step in steps)
+    assert not any(step[16:].any() or step[:, 40:].any() for step in steps)
 
 
 def test_leaves_cover_the_share_asked_for() -> None:
