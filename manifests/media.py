@@ -1,8 +1,8 @@
 """What a row points at: probe it, iterate its frames upright with their times, read and write single pictures.
 
-Video goes through PyAV: frames come with presentation times (never index/fps), turned upright by the rotation tag, scaled by area inside
-libswscale so that a small grey picture never exists at full size. One thread decodes; parallelism belongs to whole files (executors).
-A folder of pictures is a series of stills, in order of name, one a second. Header frame counts lie, so a probe decodes everything.
+Video goes through `manifests.video`: frames come with presentation times (never index/fps) and deinterlaced; here they are turned upright
+by the rotation tag and scaled by area inside libswscale, so that a small grey picture never exists at full size. A folder of pictures is
+a series of stills, in order of name, one a second. Header frame counts lie, so a probe decodes everything.
 
 A hostile file can abort or hang the decoder: call these inside a child process (`manifests.executors`), which a time-out can kill.
 """
@@ -16,7 +16,6 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -25,18 +24,15 @@ import numpy.typing as npt
 from av.video.reformatter import Interpolation
 from PIL import Image, ImageOps
 
-from manifests.errors import InputError, first_line
+from manifests.errors import first_line
 from manifests.files import file_sha256, write_atomically
+from manifests.video import MediaError, Timed, declared_duration_s, decoded, opened, time_base, timed
 
 Picture = npt.NDArray[np.uint8]  # HWC RGB, or HW grey
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 _ENTRY_MARGIN_S = 0.5  # a jump aims so much earlier: key frames' decoding times may lie before their presentation times
 _SAME_TIME_S = 1e-4
-
-
-class MediaError(InputError):
-    """A file that cannot be opened or decoded, with the decoder's own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +57,7 @@ class Probe:
     duration_s: float  # last frame's time minus the first's, plus one mean interval
     mean_fps: float
     variable_frame_rate: bool
+    interlaced: bool  # whether frames are flagged so; `frames` deinterlaces those
     pts_s: tuple[float, ...]
 
 
@@ -72,31 +69,33 @@ def probe(path: Path) -> Probe:
     if path.is_dir():
         return _probe_stills(path)
     times: list[float] = []
-    sizes: set[tuple[int, int]] = set()
-    rotation = 0
-    with _opened(path) as container:
+    size: tuple[int, int] | None = None
+    rotation, interlaced = 0, False
+    with opened(path) as container:
         stream = container.streams.video[0]
         codec = stream.codec_context.name
-        rounding_s = float(stream.time_base or Fraction(1, 1000))
-        for time_s, frame in _timed(container, path):
-            times.append(time_s)
-            sizes.add((frame.width, frame.height))
+        rounding_s = time_base(stream)
+        for entry in timed(container, path, deinterlace=False):
+            frame = entry.item
+            size = size or (frame.width, frame.height)
+            if (frame.width, frame.height) != size:
+                raise MediaError(f"{path}: the picture changes its size at frame {len(times)}; cut the file there")
+            times.append(entry.time_s)
             rotation = round(frame.rotation) % 360
-            if len(sizes) > 1:
-                raise MediaError(f"{path}: the picture changes its size at frame {len(times) - 1}; cut the file there")
-        declared_s = _declared_duration_s(container, stream)
-    if not times:
+            interlaced = interlaced or frame.interlaced_frame
+        declared_s = declared_duration_s(container)
+    if size is None:
         raise MediaError(f"{path}: no frame decodes; the file is empty or damaged")
     duration_s = _duration(times)
     if declared_s is not None and declared_s - duration_s > max(1.0, 0.1 * declared_s):
         raise MediaError(f"{path}: breaks off: {duration_s:.2f} s decode of the {declared_s:.2f} s that its header states")
-    width, height = sizes.pop()
+    width, height = size
     if rotation % 180 == 90:
         width, height = height, width
     intervals = np.diff(times)
     varies = bool(intervals.size and intervals.max() - intervals.min() > max(2.1 * rounding_s, 0.002))
     fps = len(times) / duration_s if duration_s > 0 else 0.0
-    return Probe("video", codec, width, height, rotation, len(times), duration_s, fps, varies, tuple(times))
+    return Probe("video", codec, width, height, rotation, len(times), duration_s, fps, varies, interlaced, tuple(times))
 
 
 def frames(
@@ -174,76 +173,41 @@ def write_png(path: Path, picture: Picture) -> str:
 # --- video --------------------------------------------------------------------------------------------------------------------------
 
 
-def _opened(path: Path) -> av.container.InputContainer:
-    if not path.exists():
-        raise MediaError(f"{path}: no such file; has it been moved or deleted?")
-    try:
-        container = av.open(str(path), mode="r", metadata_errors="replace")
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise MediaError(f"{path}: cannot be opened as video ({first_line(error)})") from error
-    if not container.streams.video:
-        container.close()
-        raise MediaError(f"{path}: holds no video stream")
-    container.streams.video[0].thread_type = "NONE"
-    return container
-
-
 def _indexed(path: Path, first_frame: int, start_s: float | None) -> Iterator[tuple[int, float, av.VideoFrame]]:
     """Frames with number and time: from `first_frame` where the file can be entered there for certain, else from the start."""
     if start_s is not None and first_frame > 0 and start_s > _ENTRY_MARGIN_S:
-        with _opened(path) as container:
+        with opened(path) as container:
             entered = _entered(container, path, start_s)
             if entered is not None:
-                for index, (time_s, frame) in enumerate(entered, first_frame):
-                    yield index, time_s, frame
+                for index, entry in enumerate(entered, first_frame):
+                    yield index, entry.time_s, entry.item
                 return
-    with _opened(path) as container:
-        for index, (time_s, frame) in enumerate(_timed(container, path)):
-            yield index, time_s, frame
+    with opened(path) as container:
+        for index, entry in enumerate(timed(container, path)):
+            yield index, entry.time_s, entry.item
 
 
-def _timed(container: av.container.InputContainer, path: Path, origin: float | None = None) -> Iterator[tuple[float, av.VideoFrame]]:
-    """Frames with their time since the clip's first frame, whose own time is `origin` (off the start it must be told).
-
-    A frame without a time, or with one that does not rise, stands one nominal interval after its predecessor.
-    """
-    stream = container.streams.video[0]
-    base = float(stream.time_base or Fraction(1, 1000))
-    interval = 1.0 / float(stream.average_rate or stream.guessed_rate or 25)
-    previous: float | None = None
-    try:
-        for frame in container.decode(stream):
-            absolute = frame.pts * base if frame.pts is not None else (previous + interval if previous is not None else 0.0)
-            if previous is not None and absolute <= previous:
-                absolute = previous + interval  # times that stand or jump back cannot order frames
-            previous = absolute
-            origin = absolute if origin is None else origin
-            yield absolute - origin, frame
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise MediaError(f"{path}: decoding fails ({first_line(error)})") from error
-
-
-def _entered(container: av.container.InputContainer, path: Path, start_s: float) -> Iterator[tuple[float, av.VideoFrame]] | None:
+def _entered(container: av.container.InputContainer, path: Path, start_s: float) -> Iterator[Timed[av.VideoFrame]] | None:
     """The frames from the one at `start_s` on, reached over a key frame before it. None where that frame is not met for certain.
 
     MPEG streams have no index, and the first frame that decodes after a jump may lie beyond; AVI keeps no presentation times.
     """
     stream = container.streams.video[0]
-    base = float(stream.time_base or Fraction(1, 1000))
-    first = next(_timed(container, path), None)
-    if first is None or first[1].pts is None:
+    base = time_base(stream)
+    first = next(decoded(container, path), None)
+    if first is None or first.pts is None:
         return None
-    origin = first[1].pts * base
+    origin = first.pts * base
     try:
         container.seek(math.floor((origin + start_s - _ENTRY_MARGIN_S) / base), stream=stream, backward=True, any_frame=False)
     except (av.FFmpegError, OSError):
         return None
-    timed = _timed(container, path, origin)
-    for time_s, frame in timed:
-        if frame.pts is None or abs(frame.pts * base - origin - time_s) > _SAME_TIME_S or time_s > start_s + _SAME_TIME_S:
+    entries = timed(container, path, origin)
+    for entry in entries:
+        if not entry.own or entry.time_s > start_s + _SAME_TIME_S:
             return None
-        if time_s >= start_s - _SAME_TIME_S:
-            return itertools.chain([(time_s, frame)], timed)
+        if entry.time_s >= start_s - _SAME_TIME_S:
+            return itertools.chain([entry], entries)
     return None
 
 
@@ -270,17 +234,6 @@ def _duration(times: list[float]) -> float:
     return (times[-1] - times[0]) * len(times) / (len(times) - 1)
 
 
-def _declared_duration_s(container: av.container.InputContainer, stream: av.VideoStream) -> float | None:
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    # Matroska and WebM state a track's end in a tag.
-    end = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
-    if end is None:
-        return None
-    start_s = float((stream.start_time or 0) * (stream.time_base or 0))
-    return 3600 * int(end[1]) + 60 * int(end[2]) + float(end[3]) - start_s
-
-
 # --- stills -------------------------------------------------------------------------------------------------------------------------
 
 
@@ -294,7 +247,7 @@ def _probe_stills(folder: Path) -> Probe:
             raise MediaError(f"{path}: {width}x{height} px, unlike the pictures before it; one folder holds one size")
     width, height = sizes.pop()
     times = tuple(float(second) for second in range(len(paths)))
-    return Probe("stills", paths[0].suffix.lower().lstrip("."), width, height, 0, len(paths), float(len(paths)), 1.0, False, times)
+    return Probe("stills", paths[0].suffix.lower().lstrip("."), width, height, 0, len(paths), float(len(paths)), 1.0, False, False, times)
 
 
 def _frames_of_stills(folder: Path, first_frame: int, end_frame: int | None, width: int | None, grey: bool) -> Iterator[Frame]:

@@ -1,0 +1,202 @@
+"""Video through PyAV: frames in the order in which they are shown, each with its time, deinterlaced where they are flagged so.
+
+One thread decodes; parallelism belongs to whole files (`manifests.executors`).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import av
+import av.filter
+
+from manifests.errors import InputError, first_line
+
+Item = TypeVar("Item")
+
+LOOK_AHEAD = 8  # frames among which times are sorted: more than H.264 in AVI shuffles them
+_LOOK_AHEAD_BYTES = 150_000_000  # of large frames fewer are held, at least two
+_JUMP_S = 1.0  # times that fall back by more begin anew
+
+
+class MediaError(InputError):
+    """A file that cannot be opened or decoded, with the decoder's own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timed(Generic[Item]):
+    """Something shown at a time; `own` says whether it is the time that its file gives."""
+
+    time_s: float
+    own: bool
+    item: Item
+
+
+def opened(path: Path) -> av.container.InputContainer:
+    """The container, to be closed by the caller. Raises MediaError when it cannot be opened or holds no video."""
+    if not path.exists():
+        raise MediaError(f"{path}: no such file; has it been moved or deleted?")
+    try:
+        container = av.open(str(path), mode="r", metadata_errors="replace")
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(f"{path}: cannot be opened as video ({first_line(error)})") from error
+    if not container.streams.video:
+        container.close()
+        raise MediaError(f"{path}: holds no video stream")
+    container.streams.video[0].thread_type = "NONE"
+    return container
+
+
+def time_base(stream: av.VideoStream) -> float:
+    """Seconds in one tick of the stream's times."""
+    return float(stream.time_base or Fraction(1, 1000))
+
+
+def decoded(container: av.container.InputContainer, path: Path) -> Iterator[av.VideoFrame]:
+    """The frames as they are stored, in the order in which they are shown. Raises MediaError where one cannot be decoded."""
+    try:
+        yield from container.decode(container.streams.video[0])
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(f"{path}: decoding fails ({first_line(error)})") from error
+
+
+def timed(
+    container: av.container.InputContainer, path: Path, origin: float | None = None, *, deinterlace: bool = True
+) -> Iterator[Timed[av.VideoFrame]]:
+    """Frames with their time since the clip's first frame, whose own time is `origin` (off the start it must be told)."""
+    stream = container.streams.video[0]
+    base = time_base(stream)
+    interval = 1.0 / float(stream.average_rate or stream.guessed_rate or 25)
+    stored = ((frame.pts * base if frame.pts is not None else None, frame) for frame in decoded(container, path))
+    frames = _deinterlaced(stored) if deinterlace else stored
+    size = 3 * stream.codec_context.width * stream.codec_context.height
+    look_ahead = max(2, min(LOOK_AHEAD, _LOOK_AHEAD_BYTES // max(1, size)))
+    for entry in in_order(frames, interval, look_ahead):
+        origin = entry.time_s if origin is None else origin
+        yield Timed(entry.time_s - origin, entry.own, entry.item)
+
+
+def in_order(items: Iterable[tuple[float | None, Item]], interval_s: float, look_ahead: int) -> Iterator[Timed[Item]]:
+    """The items as they come, with times that rise.
+
+    Times out of order are sorted among the next `look_ahead` items. An item without a time stands one interval after its predecessor, or
+    sooner where the next known time leaves less. Times that fall back by more than a second begin anew: they go on one interval after
+    the latest, and so do all after them.
+    """
+    held: deque[tuple[float | None, bool, Item]] = deque()  # time, whether it is the item's own, item
+    shift = 0.0
+    latest: float | None = None
+    previous: float | None = None
+
+    def release() -> Timed[Item]:
+        nonlocal previous
+        _swap_earliest_to_front(held)
+        time, own, item = held[0]
+        known = [other for other, _, _ in held if other is not None]
+        if time is None:
+            time = _made_up(previous, known, next((place for place, entry in enumerate(held) if entry[0] is not None), None), interval_s)
+        elif previous is not None and time <= previous:  # two items at one time, or later than any look-ahead
+            time, own = previous + 0.5 * min([interval_s, *(other - previous for other in known if other > previous)]), False
+        held.popleft()
+        previous = time
+        return Timed(time, own, item)
+
+    for time, item in items:
+        if time is not None:
+            time += shift
+            if latest is not None and time < latest - _JUMP_S - look_ahead * interval_s:
+                shift += latest + interval_s - time
+                time = latest + interval_s
+            latest = time if latest is None else max(latest, time)
+        held.append((time, time is not None and shift == 0.0, item))
+        if len(held) > look_ahead:
+            yield release()
+    while held:
+        yield release()
+
+
+def _swap_earliest_to_front(held: deque[tuple[float | None, bool, Item]]) -> None:
+    """Give the first item the earliest time of all, and its own to who held that; nothing where the first has none."""
+    first = held[0][0]
+    earliest = min(range(len(held)), key=lambda place: math.inf if held[place][0] is None else float(held[place][0] or 0))
+    if first is not None and held[earliest][0] != first:
+        time = held[earliest][0]
+        held[earliest], held[0] = (first, False, held[earliest][2]), (time, False, held[0][2])
+
+
+def _made_up(previous: float | None, known: list[float], without: int | None, interval_s: float) -> float:
+    """The time of an item that has none, as have `without` from it on before one that has; None: all that is known of."""
+    if previous is None:
+        return min(known) - without * interval_s if without is not None else 0.0
+    if without is None:
+        return previous + interval_s
+    return previous + min(interval_s, max(min(known) - previous, 0.0) / (without + 1) or interval_s)
+
+
+def declared_duration_s(container: av.container.InputContainer) -> float | None:
+    """How long the video is by its header; None where it says nothing."""
+    stream = container.streams.video[0]
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    # Matroska and WebM state a track's end in a tag.
+    end = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if end is None:
+        return None
+    start_s = float((stream.start_time or 0) * (stream.time_base or 0))
+    return 3600 * int(end[1]) + 60 * int(end[2]) + float(end[3]) - start_s
+
+
+# --- deinterlacing ------------------------------------------------------------------------------------------------------------------
+
+
+def _deinterlaced(frames: Iterable[tuple[float | None, av.VideoFrame]]) -> Iterator[tuple[float | None, av.VideoFrame]]:
+    """One frame for each, those flagged as interlaced with both fields at one instant. Costs nothing where none is."""
+    graph: av.filter.Graph | None = None
+    made_for: tuple[int, int, str] | None = None
+    times: deque[float | None] = deque()  # of the frames inside the filter, which counts time in its own ticks
+    for time_s, frame in frames:
+        kind = frame.width, frame.height, frame.format.name
+        if graph is not None and kind != made_for:
+            yield from zip(times, _drained(graph), strict=False)
+            times.clear()
+            graph = None
+        if graph is None and frame.interlaced_frame:
+            graph, made_for = _deinterlacer(frame), kind
+        if graph is None:
+            yield time_s, frame
+            continue
+        times.append(time_s)
+        frame.pts = len(times) if frame.pts is None else frame.pts
+        graph.vpush(frame)
+        for filtered in _available(graph):
+            yield times.popleft(), filtered
+    if graph is not None:
+        yield from zip(times, _drained(graph), strict=False)
+
+
+def _deinterlacer(frame: av.VideoFrame) -> av.filter.Graph:
+    graph = av.filter.Graph()
+    graph.threads = 1
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base or Fraction(1, 1000))
+    graph.link_nodes(source, graph.add("bwdif", "mode=send_frame:parity=auto:deint=interlaced"), graph.add("buffersink")).configure()
+    return graph
+
+
+def _available(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
+    while True:
+        try:
+            yield graph.vpull()
+        except (BlockingIOError, EOFError):
+            return
+
+
+def _drained(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
+    graph.vpush(None)
+    yield from _available(graph)
