@@ -34,7 +34,8 @@ from acquire.intake import (
     read_footage,
     settle,
 )
-from acquire.youtube.links import YOUTUBE, Link, read_links
+from acquire.youtube.links import YOUTUBE, Link
+from acquire.youtube.lists import read_links
 from acquire.youtube.pacing import Breaker, pause_s
 from acquire.youtube.settings import YoutubeSettings
 from manifests.errors import InputError
@@ -187,7 +188,7 @@ class _Batch:
 
     def expanded(self, link: Link) -> list[Link]:
         """The videos of a list; none, and a failed row, where the list itself cannot be had."""
-        from acquire.youtube.download import expand
+        from acquire.youtube.expansion import expand
 
         if not self.breaker.allows(link, self.now()) or not self._is_due(link):
             self.not_asked(link)
@@ -195,7 +196,7 @@ class _Batch:
         self.pause(link)
         ydl, log = self.session(link)
         try:
-            videos = expand(link, ydl)
+            videos = list(expand(link, ydl))
         except Exception as error:  # any error is this list's answer
             self.save([self.failed(link, classify(error, log.warnings))])
             return []

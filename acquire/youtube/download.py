@@ -21,13 +21,12 @@ from yt_dlp.networking import Request
 
 from acquire.failures import Refused
 from acquire.shown import printable
-from acquire.youtube.links import Link, read_link
+from acquire.youtube.links import Link
 from acquire.youtube.settings import YoutubeSettings
 from manifests.errors import InputError, first_line
 from manifests.files import write_atomically
 
 TOOL = f"yt-dlp {yt_dlp.version.__version__}"
-DEEPEST_LIST = 3  # a channel lists its tabs, a tab its videos
 
 _YOUTUBE_ALONE = ["youtube", "youtube:(tab|playlist|search|search_url|user)"]
 _GENERIC_ALONE = ["generic"]
@@ -88,22 +87,6 @@ def session(settings: YoutubeSettings, log: Log, private: Path, *, direct: bool)
         raise InputError(f"yt-dlp cannot start with these settings: {printable(first_line(error))}") from error
 
 
-def expand(link: Link, ydl: Any, depth: int = DEEPEST_LIST) -> list[Link]:
-    """The videos of a playlist, channel or search, in its order, each once; nothing but the list itself is asked for."""
-    info = ydl.extract_info(link.url, download=False) or {}
-    found: dict[str, Link] = {}
-    for entry in info.get("entries") or [info]:
-        try:
-            inner = read_link(str((entry or {}).get("url") or (entry or {}).get("webpage_url") or ""), link.line)
-        except ValueError:
-            continue  # an advertisement, a mix or a shop: nothing that names a video
-        if inner.kind == "list" and depth > 1 and inner.source_id != link.source_id:
-            found.update((video.source_id, video) for video in expand(inner, ydl, depth - 1))
-        elif inner.kind == "video":
-            found.setdefault(inner.source_id, inner)
-    return list(found.values())
-
-
 def look(link: Link, ydl: Any) -> tuple[Offer, dict[str, Any]]:
     """What a link leads to, without fetching it; also yt-dlp's own record, for `fetch`. Raises Refused or yt-dlp's errors."""
     info = ydl.extract_info(link.url, download=False)
@@ -113,7 +96,7 @@ def look(link: Link, ydl: Any) -> tuple[Offer, dict[str, Any]]:
         raise Refused("unsupported", f"{link.url}: a page with several videos; give each one's own link")
     if info.get("is_live") or info.get("live_status") == "is_live":
         raise Refused("unsupported", f"{link.url}: still live; it can be had when it has ended")
-    return _offer(info), info
+    return offer_of(info), info
 
 
 def fetch(link: Link, ydl: Any, folder: Path, settings: YoutubeSettings, accept: Callable[[Offer], None]) -> Fetched:
@@ -132,7 +115,7 @@ def fetch(link: Link, ydl: Any, folder: Path, settings: YoutubeSettings, accept:
     files = [Path(download["filepath"]) for download in done.get("requested_downloads") or () if download.get("filepath")]
     if not files or not files[0].is_file():
         raise Refused("unsupported", f"{link.url}: yt-dlp gave no file, and no error")
-    return Fetched(_offer(done), files[0])
+    return Fetched(offer_of(done), files[0])
 
 
 # --- resuming -----------------------------------------------------------------------------------------------------------------------
@@ -258,7 +241,7 @@ def _extractor_args(texts: tuple[str, ...]) -> dict[str, dict[str, list[str]]]:
     return read
 
 
-def _offer(info: Mapping[str, Any]) -> Offer:
+def offer_of(info: Mapping[str, Any]) -> Offer:
     def text(*names: str) -> str | None:
         return next((printable(str(info[name])) for name in names if info.get(name)), None)
 

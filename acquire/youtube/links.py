@@ -1,30 +1,33 @@
-"""What a list asks for: each line of `urls.txt` as a link in one spelling, or the reason why it is none.
+"""What a link asks for: one text, in any spelling, to one link; or the reason why it is none.
 
 Knows YouTube's spellings by their form alone and asks nobody. A video is named by its id, so that `youtu.be/ID`, `/shorts/ID`, `/live/ID`
-and the bare id are one link; playlists, channels and searches are lists, which `download.expand` turns into videos; any other web address
-is a direct link, named by itself.
+and the bare id are one link; playlists, channels and searches are lists, which `expansion.expand` turns into videos; any other web address
+is a direct link, named by itself. Behind a video or a direct link a time range may stand: two ranges of one video are two links.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs, quote, urlencode, urlsplit, urlunsplit
 
 from acquire.shown import printable
-from manifests.errors import InputError
 
 YOUTUBE = "youtube.com"
 
 _VIDEO_ID = re.compile(r"[0-9A-Za-z_-]{11}")
-_SEARCH = re.compile(r"ytsearch(?:\d+|all)?:\s*(?P<words>\S.*)")
+_SEARCH = re.compile(r"(?P<how>ytsearch(?:\d+|all)?:)\s*(?P<words>\S.*)")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _SHORT_HOSTS = ("youtu.be", "www.youtu.be")
 _VIDEO_PATHS = ("shorts", "live", "embed", "v", "e")
 _CHANNEL_PATHS = ("channel", "c", "user")
+_TIME = r"(?:(?:(?P<{0}_h>\d{{1,3}}):)?(?P<{0}_m>\d{{1,3}}):)?(?P<{0}_s>\d{{1,7}}(?:\.\d{{1,6}})?)"
+_RANGE = re.compile(_TIME.format("start") + "[-\u2013\u2014]" + f"(?:{_TIME.format('end')})?")
+_CLOCK_RANGE = re.compile(r"\s\d[\d:.]*:[\d:.]*\s*[-\u2013\u2014]\s*[\d:.]*$")
+_NO_RANGE = "a time range belongs to one video, and this is a list of them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,53 +52,47 @@ class Link:
         return self.source_id.partition("#t=")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class BadLine:
-    """A line that asks for nothing that can be had."""
-
-    line: int  # from 1
-    text: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"line {self.line}: {printable(self.text, 200)!r}: {self.reason}"
-
-
-def read_links(source: Path | Iterable[str], *, allow_generic: bool = False) -> tuple[list[Link], list[BadLine]]:
-    """The links of a text file, or of lines, each once, in order; and the lines that are none.
-
-    A line holds one link. Blank lines and comments (`#` at the start or after a space) are skipped. Raises InputError when the file cannot
-    be read or asks for nothing at all.
-    """
-    links: dict[str, Link] = {}
-    bad: list[BadLine] = []
-    for number, line in enumerate(_lines(source), start=1):
-        text = re.sub(r"(^|\s)#.*", "", line).strip()
-        if not text:
-            continue
-        try:
-            link = read_link(text, number, allow_generic=allow_generic)
-        except ValueError as error:
-            bad.append(BadLine(number, text, str(error)))
-        else:
-            links.setdefault(link.source_id, link)
-    if not links and not bad:
-        raise InputError(f"{source if isinstance(source, Path) else 'the list'}: holds no link; write one link a line")
-    return list(links.values()), bad
-
-
 def read_link(text: str, line: int = 0, *, allow_generic: bool = False) -> Link:
-    """One link in its one spelling. Raises ValueError with the reason and the cure where the text is none."""
-    if _VIDEO_ID.fullmatch(text):
-        return _video(text, line)
-    if search := _SEARCH.fullmatch(text):
-        # yt-dlp takes `ytsearch20:words` as it stands; only the spaces are made one.
-        address = text[: search.start("words")].strip() + " ".join(search["words"].split())
-        return Link(address, address, "list", line)
-    if len(text.split()) > 1:
-        raise ValueError("more than one word; write one link a line")
+    """One link in its one spelling, with the time range behind it. Raises ValueError with the reason and the cure where it is none."""
     if not text.isprintable():
         raise ValueError("holds control characters")
+    if search := _SEARCH.fullmatch(text.strip()):
+        if _CLOCK_RANGE.search(text):
+            raise ValueError(_NO_RANGE)
+        # yt-dlp takes `ytsearch20:words` as it stands; only the spaces are made one.
+        address = search["how"] + " ".join(search["words"].split())
+        return Link(address, address, "list", line)
+    address, *behind = text.split(maxsplit=1) or [""]
+    link = _read_whole(address, line, allow_generic)
+    return with_range(link, *read_range(behind[0])) if behind else link
+
+
+def read_range(text: str) -> tuple[float, float | None]:
+    """Start and end of a time range in seconds: `00:10:00-00:25:00`, `10:00-25:00`, `600-1500`, `600-` (to the end). Raises ValueError."""
+    read = _RANGE.fullmatch("".join(text.split()))
+    if read is None:
+        raise ValueError(f"{printable(text.strip(), 40)!r} behind the link is no time range; write 00:10:00-00:25:00, and one link a line")
+    return _seconds(read, "start"), _seconds(read, "end") if read["end_s"] else None
+
+
+def with_range(link: Link, start_s: float | None, end_s: float | None) -> Link:
+    """The part of a video from `start_s` to `end_s`, to a millisecond; the link itself where that is all of it. Raises ValueError."""
+    start, end = round(start_s or 0.0, 3), None if end_s is None else round(end_s, 3)
+    if not (math.isfinite(start) and (end is None or math.isfinite(end))) or start < 0:
+        raise ValueError(f"a time range from {start:g} s to {end} s; times are seconds from zero up")
+    if end is not None and end <= start:
+        raise ValueError(f"the time range ends at {end:g} s, and begins at {start:g} s")
+    if start == 0 and end is None:
+        return link
+    if link.kind == "list":
+        raise ValueError(_NO_RANGE)
+    name = f"{link.source_id}#t={_shown_s(start)}-{'' if end is None else _shown_s(end)}"
+    return dataclasses.replace(link, source_id=name, start_s=start, end_s=end)
+
+
+def _read_whole(text: str, line: int, allow_generic: bool) -> Link:
+    if _VIDEO_ID.fullmatch(text):
+        return _video(text, line)
     address = text if _SCHEME.match(text) else f"https://{text}"
     try:
         parts = urlsplit(address)
@@ -129,6 +126,17 @@ def host(url: str) -> str:
     return YOUTUBE if name == YOUTUBE or name.endswith(f".{YOUTUBE}") else parts.netloc.lower()
 
 
+def _seconds(read: re.Match[str], name: str) -> float:
+    hours, minutes, seconds = (float(read[f"{name}_{unit}"] or 0) for unit in "hms")
+    if (read[f"{name}_m"] and seconds >= 60) or (read[f"{name}_h"] and minutes >= 60):
+        raise ValueError(f"{read[0]!r}: a clock has 60 minutes and 60 seconds")
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def _shown_s(seconds: float) -> str:
+    return f"{seconds:.3f}".rstrip("0").rstrip(".")
+
+
 def _video(video_id: str, line: int) -> Link:
     return Link(f"https://www.youtube.com/watch?v={video_id}", video_id, "video", line)
 
@@ -159,16 +167,3 @@ def _video_checked(video_id: str, line: int) -> Link:
     if not _VIDEO_ID.fullmatch(video_id):
         raise ValueError(f"a video's id has 11 characters out of A-Z a-z 0-9 _ -, and this one is {printable(video_id, 40)!r}")
     return _video(video_id, line)
-
-
-def _lines(source: Path | Iterable[str]) -> Iterator[str]:
-    if not isinstance(source, Path):
-        yield from source
-        return
-    try:
-        data = source.read_bytes()
-    except OSError as error:
-        raise InputError(f"{source}: cannot be read ({error.strerror}); name a text file with one link a line") from error
-    utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")  # how some Windows editors save "Unicode"
-    text = data.decode("utf-16" if utf16 else "utf-8-sig", errors="replace")
-    yield from re.split(r"\r\n|\n|\r", text)

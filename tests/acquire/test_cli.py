@@ -122,7 +122,7 @@ def test_what_is_wrong_is_one_clear_line(
         (["--format", "-"], "selects nothing"),
         (["--format", ""], "selects nothing"),
         (["--set", "sleep_interval_s=-5"], "sleep_interval_s: -5.0 is no number from zero up"),
-        (["--set", "sleep_requests_s=nan"], "sleep_requests_s: nan is no number from zero up"),
+        (["--set", "sleep_requests_s=nan"], "sleep_requests_s: 'nan' is no finite number"),
         (["--set", "retries=-1"], "retries: -1 is no number from zero up"),
     ],
 )

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acquire.youtube.links import Link, host, read_link, read_links
+from acquire.youtube.links import Link, host, read_link
+from acquire.youtube.lists import read_links
 from manifests.errors import InputError
 
 VIDEO_IDS = st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-", min_size=11, max_size=11)
@@ -155,7 +156,7 @@ def test_a_list_as_editors_save_it(tmp_path: Path, encoding: str, newline: str) 
     links, bad = read_links(tmp_path / "urls.txt")
     assert [(link.line, link.source_id) for link in links] == [(3, "abcdefghijk"), (6, "-_345678901"), (7, "ytsearch3:rain")]
     assert [(line.line, line.text) for line in bad] == [(5, "not a link"), (8, "https://x.org/a")]
-    assert str(bad[0]) == "line 5: 'not a link': more than one word; write one link a line"
+    assert str(bad[0]) == "line 5: 'not a link': neither a web address nor a video's id of 11 characters"
 
 
 def test_a_list_that_asks_for_nothing(tmp_path: Path) -> None:
