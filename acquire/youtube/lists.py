@@ -115,7 +115,7 @@ def _of_csv(text: str, source: Path, allow_generic: bool) -> Iterator[Entry]:
         for row in reader:
             yield _of_row(row, reader.line_num, allow_generic)
     except csv.Error as error:
-        raise InputError(f"{source}: line {reader.line_num} is no CSV ({first_line(error)}); mend it") from error
+        raise InputError(f"{source}: no CSV after line {reader.line_num} ({first_line(error)}); mend it") from error
 
 
 def _of_parquet(source: Path, allow_generic: bool) -> Iterator[Entry]:

@@ -1,17 +1,14 @@
-"""What a list asks for."""
+"""What a link asks for, however it is spelled."""
 
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acquire.youtube.links import Link, host, read_link
-from acquire.youtube.lists import read_links
-from manifests.errors import InputError
+from acquire.youtube.links import Link, host, read_link, read_range, with_range
 
 VIDEO_IDS = st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-", min_size=11, max_size=11)
 SPELLINGS = [
@@ -121,6 +118,10 @@ def test_direct_links_need_the_users_word() -> None:
         "https://example.org/\x1b[31m.mp4",
         "$(rm -rf .)",
         "watch?v=abcdefghijk",
+        "ytsearch5:rain\x1b[31m",
+        "../../../../etc/passwd#abcdefghijk",
+        "https://www.youtube.com/watch?v=../../../../..",
+        "https://youtu.be/..%2F..%2Fetc%2F",
     ],
 )
 def test_what_is_no_link_says_why(text: str) -> None:
@@ -128,47 +129,93 @@ def test_what_is_no_link_says_why(text: str) -> None:
         read_link(text, allow_generic=True)
 
 
-@given(st.text() | st.text("youtbe.cm/w?v=&#:@[]%1aA \x1b").map(lambda tail: "https://" + tail))
+# --- time ranges --------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "start_s", "end_s", "name"),
+    [
+        ("00:10:00-00:25:00", 600.0, 1500.0, "600-1500"),
+        ("10:00-25:00", 600.0, 1500.0, "600-1500"),
+        ("600-1500", 600.0, 1500.0, "600-1500"),
+        ("10:00 \u2013 25:00", 600.0, 1500.0, "600-1500"),
+        ("00:10:00-", 600.0, None, "600-"),
+        ("0-1:02:03.5", 0.0, 3723.5, "0-3723.5"),
+        ("90:00-1:40:00.125", 5400.0, 6000.125, "5400-6000.125"),
+    ],
+)
+def test_a_range_behind_a_link(text: str, start_s: float, end_s: float | None, name: str) -> None:
+    link = read_link(f"https://youtu.be/abcdefghijk  {text}")
+    assert (link.start_s, link.end_s, link.source_id, link.whole_id) == (start_s, end_s, f"abcdefghijk#t={name}", "abcdefghijk")
+    assert link.url == "https://www.youtube.com/watch?v=abcdefghijk"
+    direct = read_link(f"https://example.org/a.mp4#t=3 {text}", allow_generic=True)
+    assert (direct.url, direct.source_id) == ("https://example.org/a.mp4", f"https://example.org/a.mp4#t={name}")
+
+
+def test_all_of_a_video_is_the_video() -> None:
+    assert read_link("abcdefghijk 0-") == read_link("abcdefghijk")
+    assert read_link("abcdefghijk 0-60").source_id == "abcdefghijk#t=0-60"
+
+
+@given(st.integers(0, 359_999_000), st.integers(1, 10_000_000) | st.none())
+def test_every_spelling_of_a_range_is_one(start_ms: int, length_ms: int | None) -> None:
+    end_ms = None if length_ms is None else start_ms + length_ms
+
+    def seconds(ms: int | None) -> str:
+        return "" if ms is None else f"{ms / 1000:.3f}"
+
+    def minutes(ms: int | None) -> str:
+        return "" if ms is None else f"{ms // 60_000}:{ms % 60_000 / 1000:06.3f}"
+
+    def clock(ms: int | None) -> str:
+        return "" if ms is None else f"{ms // 3_600_000}:{ms // 60_000 % 60:02}:{ms % 60_000 / 1000:06.3f}"
+
+    spellings = [seconds, clock] + ([minutes] if max(start_ms, end_ms or 0) < 60_000 * 1000 else [])
+    links = {read_link(f"abcdefghijk {spell(start_ms)}-{spell(end_ms)}") for spell in spellings}
+    assert links == {with_range(read_link("abcdefghijk"), start_ms / 1000, None if end_ms is None else end_ms / 1000)}
+    (link,) = links
+    if link.start_s is not None:
+        assert round(link.start_s * 1000) == start_ms
+        assert read_range(link.source_id.partition("#t=")[2]) == (link.start_s, link.end_s)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("abcdefghijk 25:00-10:00", "ends at 600 s, and begins at 1500 s"),
+        ("abcdefghijk 10-10", "ends at 10 s"),
+        ("abcdefghijk 00:75:00-01:20:00", "60 minutes"),
+        ("abcdefghijk 10:75-20:00", "60 seconds"),
+        ("abcdefghijk 10:00", "no time range"),
+        ("abcdefghijk -10:00", "no time range"),
+        ("abcdefghijk nan-inf", "no time range"),
+        ("abcdefghijk bcdefghijka", "no time range"),
+        ("abcdefghijk 1e3-2e3", "no time range"),
+        ("https://www.youtube.com/@rain 10:00-20:00", "belongs to one video"),
+        ("ytsearch5:rain 10:00-20:00", "belongs to one video"),
+    ],
+)
+def test_what_is_no_range_says_why(text: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        read_link(text)
+
+
+def test_years_belong_to_a_search() -> None:
+    assert read_link("ytsearch5:rain 2019-2020").url == "ytsearch5:rain 2019-2020"
+
+
+@given(
+    st.text()
+    | st.text("youtbe.cm/w?v=&#:@[]%1aA \x1b").map(lambda tail: "https://" + tail)
+    | st.text("0123456789:-. ").map("abcdefghijk {}".format)
+)
 def test_any_text_is_a_link_or_a_reason_and_a_link_reads_as_itself(text: str) -> None:
-    links, bad = read_links(["abcdefghijk", text], allow_generic=True)
-    assert len(links) + len(bad) <= 2
-    assert all(line.reason for line in bad)
-    for link in links:
-        assert dataclasses.replace(read_link(link.url, allow_generic=True), line=link.line) == link
-        assert link.url.isprintable()
-        assert host(link.url) == link.host != ""
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_a_list_as_editors_save_it(tmp_path: Path, encoding: str, newline: str) -> None:
-    lines = [
-        "# rain",
-        "",
-        "abcdefghijk",
-        "  https://youtu.be/abcdefghijk  # again",
-        "not a link",
-        "-_345678901",
-        "ytsearch3:rain # x",
-        "https://x.org/a",
-    ]
-    (tmp_path / "urls.txt").write_bytes(newline.join(lines).encode(encoding))
-    links, bad = read_links(tmp_path / "urls.txt")
-    assert [(link.line, link.source_id) for link in links] == [(3, "abcdefghijk"), (6, "-_345678901"), (7, "ytsearch3:rain")]
-    assert [(line.line, line.text) for line in bad] == [(5, "not a link"), (8, "https://x.org/a")]
-    assert str(bad[0]) == "line 5: 'not a link': neither a web address nor a video's id of 11 characters"
-
-
-def test_a_list_that_asks_for_nothing(tmp_path: Path) -> None:
-    (tmp_path / "empty.txt").write_text("# nothing\n\n")
-    for source in (tmp_path / "empty.txt", tmp_path / "missing.txt", tmp_path):
-        with pytest.raises(InputError, match=r"holds no link|cannot be read"):
-            read_links(source)
-
-
-def test_a_binary_file_gives_bad_lines_and_no_traceback(tmp_path: Path) -> None:
-    (tmp_path / "urls.txt").write_bytes(bytes(range(256)) * 4)
-    links, bad = read_links(tmp_path / "urls.txt")
-    assert links == []
-    assert bad
-    assert all(str(line).isprintable() for line in bad)
+    try:
+        link = read_link(text, 7, allow_generic=True)
+    except ValueError:
+        return
+    whole = dataclasses.replace(link, source_id=link.whole_id, start_s=None, end_s=None)
+    assert read_link(link.url, 7, allow_generic=True) == whole
+    assert link.source_id.isprintable()
+    assert link.url.isprintable()
+    assert host(link.url) == link.host != ""
