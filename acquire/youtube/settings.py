@@ -33,6 +33,9 @@ class YoutubeSettings:
     retry_sleep_s: Annotated[float, "pause before the first such retry, s; doubles each time up to 30 s"] = 1.0
     tries: Annotated[int, "how often one link is tried in one run when the connection fails"] = 3
     socket_timeout_s: Annotated[float, "how long a silent connection is waited for, s"] = 20.0
+    page_timeout_s: Annotated[float, "how long a link may take to say what it offers, s"] = 300.0
+    stall_s: Annotated[float, "a download that is slower than slowest_bytes_per_s for so long has stalled, s"] = 60.0
+    slowest_bytes_per_s: Annotated[float, "see stall_s, bytes a second"] = 1000.0
     decode_timeout_s: Annotated[float, "how long decoding one file whole may take, s"] = 3600.0
 
     def __post_init__(self) -> None:
@@ -43,9 +46,9 @@ class YoutubeSettings:
             raise ValueError(f"max_sleep_interval_s {self.max_sleep_interval_s} is less than sleep_interval_s {self.sleep_interval_s}")
         if self.tries < 1:
             raise ValueError(f"tries: {self.tries} is less than one")
-        for name in ("live_window_s", "deadline_s", "hourly_budget"):
+        for name in ("live_window_s", "deadline_s", "hourly_budget", "page_timeout_s", "stall_s"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name}: {getattr(self, name)} is no number above zero")
-        for name in ("sleep_interval_s", "sleep_requests_s", "retry_sleep_s", "retries", "least_free_bytes"):
+        for name in ("sleep_interval_s", "sleep_requests_s", "retry_sleep_s", "retries", "least_free_bytes", "slowest_bytes_per_s"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name}: {getattr(self, name)} is no number from zero up")
