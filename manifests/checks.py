@@ -75,6 +75,9 @@ def _footage_problems(row: Footage) -> Iterator[str]:
             yield "status is ok and an error is given"
         if row.frames is not None and row.frames < 1:
             yield f"status is ok and frames is {row.frames}"
+    elif row.status == "rejected":
+        if row.reason is None:
+            yield "status is rejected and no reason is given"
     elif row.error is None or row.error_kind is None:
         yield "status is failed without an error and its kind"
 

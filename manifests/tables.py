@@ -49,12 +49,13 @@ class Footage:
     source: Annotated[Literal["youtube", "tripod", "simulated"], "which command brought it"]
     source_id: Annotated[str, "what the source calls it: a video id, a URL, a file's original path, a simulated clip's name"]
     origin: Annotated[str, "the URL, or the file's original path and name"]
-    status: Annotated[Literal["ok", "failed"], "ok: the media were decoded whole and hashed"]
+    status: Annotated[Literal["ok", "failed", "rejected"], "ok: the media were decoded whole and hashed; rejected: not wanted, see reason"]
     acquired_at: Annotated[datetime, "when the last attempt ended, UTC"]
     path: Annotated[str | None, "the video file, or the folder of stills; null where nothing was kept"] = None
     error_kind: Annotated[ErrorKind | None, "what kind of failure; null when ok"] = None
     error: Annotated[str | None, "the failing tool's own message; null when ok"] = None
     retryable: Annotated[bool | None, "whether another attempt may succeed; null when ok"] = None
+    reason: Annotated[str | None, "why it was rejected although it could be had; null when ok or failed"] = None
     attempts: Annotated[int, "how often it was asked for"] = 1
     next_attempt_at: Annotated[datetime | None, "not to be asked for before, UTC; null: at any time, or never"] = None
     also_at: Annotated[tuple[str, ...], "further source ids that gave the same bytes"] = ()

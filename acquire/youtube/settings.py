@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from manifests.tables import ErrorKind
 
@@ -25,6 +27,9 @@ class YoutubeSettings:
     deadline_s: Annotated[float, "how long one link may take in all, s"] = 21600.0
     least_free_bytes: Annotated[int, "disk space that a download leaves free, bytes"] = 2_000_000_000
     hourly_budget: Annotated[int, "links on YouTube asked for in an hour; a guest is allowed about 300"] = 300
+    longest_wait_s: Annotated[float, "how long a run waits for a site that was asked too often, s; else it leaves it to a later run"] = (
+        7200.0
+    )
     retry: Annotated[tuple[ErrorKind, ...], "kinds of failure to ask for again although not due"] = ()
     sleep_interval_s: Annotated[float, "shortest pause between two links on YouTube, s"] = 5.0
     max_sleep_interval_s: Annotated[float, "longest pause between two links on YouTube, s"] = 10.0
@@ -46,9 +51,42 @@ class YoutubeSettings:
             raise ValueError(f"max_sleep_interval_s {self.max_sleep_interval_s} is less than sleep_interval_s {self.sleep_interval_s}")
         if self.tries < 1:
             raise ValueError(f"tries: {self.tries} is less than one")
-        for name in ("live_window_s", "deadline_s", "hourly_budget", "page_timeout_s", "stall_s"):
+        for name in _ABOVE_ZERO:
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name}: {getattr(self, name)} is no number above zero")
-        for name in ("sleep_interval_s", "sleep_requests_s", "retry_sleep_s", "retries", "least_free_bytes", "slowest_bytes_per_s"):
+        for name in _FROM_ZERO:
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name}: {getattr(self, name)} is no number from zero up")
+        if self.proxy is not None:
+            proxy_address(self.proxy)
+
+
+_ABOVE_ZERO = ("live_window_s", "deadline_s", "hourly_budget", "page_timeout_s", "stall_s")
+_FROM_ZERO = (
+    "longest_wait_s",
+    "sleep_interval_s",
+    "sleep_requests_s",
+    "retries",
+    "retry_sleep_s",
+    "least_free_bytes",
+    "slowest_bytes_per_s",
+)
+_PROXY_PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
+_CREATIVE_COMMONS = re.compile(r"creative\s?commons|\bcc[ -]?(?:by|0|zero)\b", re.IGNORECASE)
+
+
+def proxy_address(proxy: str) -> tuple[str, int]:
+    """A proxy's host and port. Raises ValueError, without the password that may stand in it, where there is none."""
+    try:
+        parts = urlsplit(proxy.strip())
+        port = parts.port or _PROXY_PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        port = 0
+    if not port or not parts.hostname:
+        raise ValueError(f"proxy: not the address of one; write SCHEME://HOST:PORT with a scheme out of {', '.join(_PROXY_PORTS)}")
+    return parts.hostname, port
+
+
+def permits(licence: Literal["creativecommon"] | None, stated: str | None) -> bool:
+    """Whether footage whose source states this licence may be kept under a filter; what is not stated passes only no filter."""
+    return licence is None or (stated is not None and _CREATIVE_COMMONS.search(stated) is not None)
