@@ -1,36 +1,41 @@
-"""yt-dlp, embedded: one link to one file in a private folder, resumed where that is safe.
+"""yt-dlp, embedded: one link to one file in a private folder, resumed where that is safe, and bounded in time and disk.
 
 What is set here against yt-dlp's own defaults, and why: embedded it retries nothing; it leaves out lost fragments and calls that success;
-it continues a `.part` without asking whether the remote is still the same file (`_keep_or_clear` compares ETag, length and format); a
-fragment whose arrival a kill cut off is appended twice, so fragments are kept until the end and joined anew; it writes cookies back to the
-file that it was given; and it looks for files of its own among all sites, which the list of allowed extractors forbids.
+it continues a `.part` without asking whether the remote is still the same file (see `resuming`); a fragment whose arrival a kill cut off is
+appended twice, so fragments are kept until the end and joined anew; it follows a live stream to its end (see `live`); it cuts time ranges
+at key frames (see `clip`); it writes cookies back to the file that it was given; and it looks for files of its own among all sites, which
+the list of allowed extractors forbids.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yt_dlp
-from yt_dlp.networking import Request
 
 from acquire.failures import Refused
 from acquire.shown import printable
+from acquire.youtube.clip import Clip, cut
+from acquire.youtube.guard import Bounds, held, room, within
 from acquire.youtube.links import Link
+from acquire.youtube.live import record
+from acquire.youtube.resuming import bind, clear, keep_or_clear, remotes, stated_bytes
 from acquire.youtube.settings import YoutubeSettings
 from manifests.errors import InputError, first_line
-from manifests.files import write_atomically
+from manifests.executors import call_in_child
+from manifests.tables import ErrorKind
 
 TOOL = f"yt-dlp {yt_dlp.version.__version__}"
+LARGEST_PAGE_BYTES = 64 * 2**20  # of what is read as a whole: pages, playlists; media come in blocks
 
 _YOUTUBE_ALONE = ["youtube", "youtube:(tab|playlist|search|search_url|user)"]
 _GENERIC_ALONE = ["generic"]
-_IDENTITY = "remote.json"  # beside the `.part`: what the remote was when it was begun
 
 
 @dataclass
@@ -38,6 +43,11 @@ class Log:
     """yt-dlp's talk, kept instead of printed; its warnings help to tell what went wrong."""
 
     warnings: list[str] = field(default_factory=list)
+    rests_until: float = 0.0  # by the monotonic clock: a pause of yt-dlp's own will is no stall
+
+    def resting(self) -> bool:
+        """Whether yt-dlp pauses of its own will."""
+        return time.monotonic() < self.rests_until
 
     def debug(self, _message: str) -> None:
         """Progress and details: not kept."""
@@ -82,7 +92,7 @@ def session(settings: YoutubeSettings, log: Log, private: Path, *, direct: bool)
     `private` is a folder for its cache and its copy of the cookies. Raises InputError when a setting is one that yt-dlp cannot read.
     """
     try:
-        return yt_dlp.YoutubeDL(_options(settings, log, private, direct))
+        return _Session(_options(settings, log, private, direct))
     except (SyntaxError, ValueError, yt_dlp.cookies.CookieLoadError) as error:
         raise InputError(f"yt-dlp cannot start with these settings: {printable(first_line(error))}") from error
 
@@ -94,8 +104,6 @@ def look(link: Link, ydl: Any) -> tuple[Offer, dict[str, Any]]:
         raise Refused("unsupported", f"{link.url}: yt-dlp found nothing there, and no error")
     if info.get("_type", "video") != "video":
         raise Refused("unsupported", f"{link.url}: a page with several videos; give each one's own link")
-    if info.get("is_live") or info.get("live_status") == "is_live":
-        raise Refused("unsupported", f"{link.url}: still live; it can be had when it has ended")
     return offer_of(info), info
 
 
@@ -105,58 +113,89 @@ def fetch(link: Link, ydl: Any, folder: Path, settings: YoutubeSettings, accept:
     `folder` belongs to the whole video: links to further ranges of it come with the same one, one after the other. `accept` is told what
     is offered before any of it is asked for, and raises where it is not wanted. Raises what `accept` raises, Refused or yt-dlp's errors.
     """
-    offered, info = look(link, ydl)
+    with held(within(settings.page_timeout_s, link.url)):
+        offered, info = look(link, ydl)
     accept(offered)
     folder.mkdir(parents=True, exist_ok=True)
     ydl.params["paths"]["home"] = str(folder)
-    _keep_or_clear(folder, [_remote(chosen, ydl) for chosen in info.get("requested_formats") or [info]])
-    _join_anew(folder)
+    if info.get("is_live") or info.get("live_status") == "is_live":
+        return Fetched(offered, _recorded(link, info, ydl, folder, settings).file)
+    with held(Bounds(folder, link.url, settings, ydl.params["logger"].resting).broken):
+        file = _whole(link, info, ydl, folder, settings, offered.bytes or 0)
+    if link.start_s is None and link.end_s is None:
+        return Fetched(offered, file)
+    clip = _cut(file, link.start_s, link.end_s, link, settings)
+    return Fetched(offered, clip.file, clip.start_s, clip.end_s)
+
+
+def _whole(link: Link, info: dict[str, Any], ydl: Any, folder: Path, settings: YoutubeSettings, stated: int) -> Path:
+    now = remotes(info, ydl)
+    keep_or_clear(folder, now)
+    there = sum(file.stat().st_size for file in folder.iterdir())
+    room(folder, link.url, settings, max(stated, stated_bytes(now)) - there)
+    bind(info, now)
     done = ydl.process_ie_result(info, download=True)
     files = [Path(download["filepath"]) for download in done.get("requested_downloads") or () if download.get("filepath")]
     if not files or not files[0].is_file():
         raise Refused("unsupported", f"{link.url}: yt-dlp gave no file, and no error")
-    return Fetched(offer_of(done), files[0])
+    if remotes(info, ydl) != now:
+        clear(folder)
+        raise ConnectionError(f"{link.url}: the file on the server changed while it was fetched; it is begun anew")
+    return files[0]
 
 
-# --- resuming -----------------------------------------------------------------------------------------------------------------------
-
-
-def _remote(chosen: Mapping[str, Any], ydl: Any) -> dict[str, str | None]:
-    """What tells whether a remote file (of a stream: its index) is the one of before.
-
-    One byte is asked for by GET: links that are signed for GET refuse HEAD.
-    """
-    known: dict[str, str | None] = {"format": str(chosen.get("format_id")), "etag": None, "length": None, "modified": None}
-    address = str(chosen.get("url") or "")
-    if not address.startswith(("http://", "https://")):
-        return known
-    headers = {**(chosen.get("http_headers") or {}), "Range": "bytes=0-0", "Accept-Encoding": "identity"}
-    with ydl.urlopen(Request(address, headers=headers)) as answer:
-        whole = answer.headers.get("Content-Range", "").rpartition("/")[2] or answer.headers.get("Content-Length")
-        return {**known, "etag": answer.headers.get("ETag"), "length": whole, "modified": answer.headers.get("Last-Modified")}
-
-
-def _keep_or_clear(folder: Path, remotes: list[dict[str, str | None]]) -> None:
-    """Empty the folder unless it holds a part of exactly these remotes; note them there."""
-    noted = folder / _IDENTITY
+def _recorded(link: Link, info: dict[str, Any], ydl: Any, folder: Path, settings: YoutubeSettings) -> Clip:
+    """What a live stream brings from now on. A recording that was cut off is not gone on with: the stream has."""
+    if link.start_s is not None or link.end_s is not None:
+        raise Refused("unsupported", f"{link.url}: a time range of a stream that is still live; it can be had when it has ended")
+    clear(folder)
+    bounds = replace(settings, deadline_s=settings.deadline_s + settings.stall_s)  # `record` ends in time; this is for what hangs
     try:
-        before = json.loads(noted.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        before = None
-    told = all(remote["etag"] or remote["modified"] or remote["length"] for remote in remotes)
-    if before == remotes and told:
-        return
-    shutil.rmtree(folder)
-    folder.mkdir()
-    with write_atomically(noted) as file:
-        file.write(json.dumps(remotes).encode())
+        with held(Bounds(folder, link.url, bounds, lambda: False).broken):
+            file = record(info, ydl, folder, settings, time.monotonic() + settings.deadline_s)
+    except TimeoutError:
+        file = folder / "live.ts"
+        if not file.is_file() or not file.stat().st_size:
+            raise
+    return _cut(file, None, settings.live_window_s, link, settings)
 
 
-def _join_anew(folder: Path) -> None:
-    """Drop a half-joined stream; its fragments, kept beside it, are joined again without being asked for again."""
-    for state in folder.glob("*.ytdl"):
-        state.with_suffix(".part").unlink(missing_ok=True)
-        state.unlink()
+def _cut(file: Path, start_s: float | None, end_s: float | None, link: Link, settings: YoutubeSettings) -> Clip:
+    """`cut`, in a child process, which a hostile file may bring down."""
+    room(file.parent, link.url, settings, file.stat().st_size)
+    clip = call_in_child(_cut_or_refusal, (file, start_s, end_s), timeout_s=settings.decode_timeout_s)
+    if isinstance(clip, Clip):
+        return clip
+    raise Refused(clip[0], f"{link.url}: {clip[1]}")
+
+
+def _cut_or_refusal(wanted: tuple[Path, float | None, float | None]) -> Clip | tuple[ErrorKind, str]:
+    try:
+        return cut(*wanted)
+    except Refused as refused:
+        return refused.kind, str(refused)
+
+
+class _Session(yt_dlp.YoutubeDL):  # type: ignore[misc]
+    """yt-dlp, which would read pages of any size into memory, and here does not."""
+
+    def urlopen(self, req: Any) -> Any:
+        """As ever, but `read` without a number of bytes gives up on more than LARGEST_PAGE_BYTES."""
+        response = super().urlopen(req)
+        read = response.read
+
+        def bounded(amt: int | None = None) -> bytes:
+            if amt is not None:
+                return bytes(read(amt))
+            pieces: list[bytes] = []
+            while piece := read(2**20):
+                pieces.append(piece)
+                if len(pieces) * 2**20 > LARGEST_PAGE_BYTES + 2**20:
+                    raise Refused("unsupported", f"{response.url}: a page or playlist of more than {LARGEST_PAGE_BYTES} bytes")
+            return b"".join(pieces)
+
+        response.read = bounded
+        return response
 
 
 # --- settings and provenance --------------------------------------------------------------------------------------------------------
@@ -164,7 +203,9 @@ def _join_anew(folder: Path) -> None:
 
 def _options(settings: YoutubeSettings, log: Log, private: Path, direct: bool) -> dict[str, Any]:
     def pause(n: int) -> float:
-        return float(min(settings.retry_sleep_s * 2**n, 30.0))
+        length_s = float(min(settings.retry_sleep_s * 2**n, 30.0))
+        log.rests_until = time.monotonic() + length_s
+        return length_s
 
     return {
         "allowed_extractors": _GENERIC_ALONE if direct else _YOUTUBE_ALONE,
