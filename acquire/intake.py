@@ -108,6 +108,7 @@ def probed(probe: Probe) -> dict[str, Any]:
         "duration_s": probe.duration_s,
         "mean_fps": probe.mean_fps,
         "variable_frame_rate": probe.variable_frame_rate,
+        "interlaced": probe.interlaced,
     }
 
 
