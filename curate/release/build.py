@@ -1,32 +1,36 @@
 """`curate release build`: the kept scenes as a versioned folder that others can check with `sha256sum` alone.
 
 Built beside its place and renamed at the end: a release is there whole or not at all, and one that is there is never changed. Equal rows
-give equal bytes, so a rebuild proves itself.
+give equal bytes, so a rebuild proves itself. A build that was killed goes on where it stopped.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from curate.release.card import card, change_log
+from curate.release.facts import Facts
+from curate.release.index import write_index
+from curate.release.parts import PARTS, make_parts, members_of, plan_parts
 from curate.release.rights import Profile
-from curate.release.selection import Selection, picture_bytes, select
-from curate.release.shards import Sample, write_shards
-from curate.release.tables import frame_name, mask_name, portable_footage, portable_scene, write_tables
+from curate.release.selection import Selection, refuse, select
+from curate.release.splits import splits_csv
+from curate.release.sums import file_names, write_sums
+from curate.release.tables import BUILD, FORMAT, INDEX, write_tables
+from curate.release.versions import checked, next_patch, previous_release
+from curate.release.words import write_words
 from manifests.errors import InputError
-from manifests.files import file_sha256, write_atomically
-from manifests.tables import Footage, Scene
+from manifests.files import Provenance, fingerprint, versions, write_atomically
+from manifests.tables import SCHEMA_VERSION
 from manifests.workspace import Workspace
 
 SHARD_BYTES = 1_000_000_000
-FIRST_VERSION = "0.1.0"
-_VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Release:
     folder: Path
     selection: Selection
     bytes: int  # of all its files; in a dry run, of the pictures that would be in its shards
+    sha256: str  # of SHA256SUMS, and so of the whole release; empty in a dry run
 
 
 def build(
@@ -58,101 +63,90 @@ def build(
     if profile == "full" and not confirm_full:
         raise InputError("profile full copies pixels of footage that others made: confirm that you hold the rights with --confirm-full")
     releases = workspace.root / "release"
-    version = next_version(releases) if version is None else version
-    folder = releases / version
-    if not _VERSION.fullmatch(version):
-        raise InputError(f"{version!r} is no version; write three numbers, such as {FIRST_VERSION}")
-    if folder.exists():
-        raise InputError(f"{folder}: exists, and a release never changes; the next version is {next_version(releases)}")
-    selection = select(workspace, profile, workers)
+    version = checked(releases, next_patch(releases) if version is None else version)
+    selection = select(workspace, profile)
     if dry_run:
-        return Release(version, profile, folder, selection, _picture_sizes(workspace, selection))
-    staging = releases / f".building-{version}-{os.getpid()}"
+        planned = [part for part in plan_parts(selection, shard_bytes) if part.shard is not None]
+        size = sum(sum(selection.pictures.sizes(scene)) for part in planned for scene in part.scenes)
+        return Release(version, profile, releases / version, selection, size, "")
+    return publish(releases, version, profile, selection, shard_bytes, workers)
+
+
+def publish(releases: Path, version: str, profile: Profile, selection: Selection, shard_bytes: int, workers: int) -> Release:
+    """Write a selection as a release. Raises InputError, leaving nothing behind, where pictures are damaged or the disk refuses."""
+    folder = releases / version
+    key = fingerprint(
+        version, profile, shard_bytes, FORMAT, versions(), sorted(selection.pixels), [asdict(row) for row in selection.scenes]
+    )
     try:
-        staging.mkdir(parents=True)
-        _write(workspace, staging, selection, version, profile, _previous(releases, version), shard_bytes)
-        staging.rename(folder)
+        with _staging(releases, version, key) as staging:
+            parts = plan_parts(selection, shard_bytes)
+            problems = make_parts(parts, selection, staging, workers)
+            refuse(problems, "frames are missing or damaged", "run `curate sequences` again, or restore the files")
+            members = members_of(parts, staging)
+            write_index(staging / INDEX, members)
+            write_tables(staging, selection, Provenance("curate release build", {"version": version, "profile": profile}))
+            write_text(staging / "splits.csv", splits_csv(selection.scenes))
+            write_text(staging / BUILD, _about(version, profile, selection, shard_bytes))
+            shutil.rmtree(staging / PARTS)
+            write_words(staging, Facts(version, profile, selection, members, previous_release(releases, version)))
+            sha256 = write_sums(staging)
+            staging.rename(folder)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error}); nothing is left of it, mend that and build again") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)  # gone already where all went well
-    return Release(version, profile, folder, selection, sum(path.stat().st_size for path in _files(folder)))
+    size = sum((folder / name).stat().st_size for name in file_names(folder))
+    return Release(version, profile, folder, selection, size, sha256)
 
 
-def next_version(releases: Path) -> str:
-    """The patch after the highest version in the folder; 0.1.0 where there is none."""
-    known = _versions(releases)
-    if not known:
-        return FIRST_VERSION
-    major, minor, patch = known[-1]
-    return f"{major}.{minor}.{patch + 1}"
-
-
-def _write(
-    workspace: Workspace, folder: Path, selection: Selection, version: str, profile: Profile, previous: Path | None, shard_bytes: int
-) -> None:
-    shards = []
-    for split in sorted({str(scene.split) for scene in selection.scenes}):
-        shards += write_shards(folder / "shards", split, _samples(workspace, selection, split), shard_bytes)
-    write_tables(folder, selection, version, profile)
-    size = sum(shard.stat().st_size for shard in shards)
-    _write_text(folder / "README.md", card(selection, version, profile, shards, size))
-    _write_text(folder / "CHANGELOG.md", change_log(selection, version, profile, previous))
-    sums = [f"{file_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in _files(folder)]
-    _write_text(folder / "SHA256SUMS", "".join(sums))
-
-
-def _samples(workspace: Workspace, selection: Selection, split: str) -> Iterator[Sample]:
-    """One scene's files at a time, in order of scene id."""
-    footage = {row.footage_id: row for row in selection.footage}
-    for scene in selection.scenes:
-        if scene.split != split or scene.scene_id not in selection.pixels:
-            continue
-        sample = {frame_name(scene, number): picture_bytes(workspace, scene, number) for number in range(len(scene.frames))}
-        if scene.mask is not None:
-            sample[mask_name(scene)] = workspace.resolve(scene.mask).read_bytes()
-        sample[f"scenes/{scene.scene_id}.json"] = _about(portable_scene(scene, True), portable_footage(footage[scene.footage_id]))
-        yield sample
-
-
-def _about(scene: Scene, footage: Footage) -> bytes:
-    """What a reader of the shards alone needs to know of a scene, as JSON."""
-    about = {
-        "scene_id": scene.scene_id,
-        "footage_id": scene.footage_id,
-        "place_id": scene.place_id,
-        "split": scene.split,
-        "frame_index": scene.frame_index,
-        "pts_s": scene.pts_s,
-        "sha256": scene.sha256,
-        "source": footage.source,
-        "origin": footage.origin,
-        "licence": footage.licence,
-    }
-    return json.dumps(about, sort_keys=True, indent=1).encode() + b"\n"
-
-
-def _previous(releases: Path, version: str) -> Path | None:
-    """The highest release below this version."""
-    numbers = tuple(int(part) for part in version.split("."))
-    lower = [known for known in _versions(releases) if known < numbers]
-    return releases / ".".join(str(part) for part in lower[-1]) if lower else None
-
-
-def _versions(releases: Path) -> list[tuple[int, ...]]:
-    names = [path.name for path in releases.iterdir() if path.is_dir()] if releases.is_dir() else []
-    return sorted(tuple(int(part) for part in name.split(".")) for name in names if _VERSION.fullmatch(name))
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.relative_to(folder).as_posix())
-
-
-def _picture_sizes(workspace: Workspace, selection: Selection) -> int:
-    scenes = [scene for scene in selection.scenes if scene.scene_id in selection.pixels]
-    return sum(workspace.resolve(path).stat().st_size for scene in scenes for path in scene.frames)
-
-
-def _write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8, whole or not at all."""
     with write_atomically(path) as file:
         file.write(text.encode())
+
+
+def _about(version: str, profile: Profile, selection: Selection, shard_bytes: int) -> str:
+    """What made the release, as JSON."""
+    about = {
+        "format": FORMAT,
+        "schema_version": SCHEMA_VERSION,
+        "version": version,
+        "profile": profile,
+        "shard_bytes": shard_bytes,
+        "scenes": len(selection.scenes),
+        "scenes_fingerprint": fingerprint(sorted(scene.scene_id for scene in selection.scenes)),
+        "made_by": versions(),
+    }
+    return json.dumps(about, indent=1, sort_keys=True) + "\n"
+
+
+@contextlib.contextmanager
+def _staging(releases: Path, version: str, key: str) -> Iterator[Path]:
+    """The folder in which this very release is built: with what a killed build left of it, gone after an error.
+
+    Other builds of the version, of other rows, were abandoned. Raises InputError where the same is built at this moment.
+    """
+    staging = releases / f".building-{version}-{key}"
+    existed = releases.is_dir()
+    staging.mkdir(parents=True, exist_ok=True)
+    lock = os.open(staging, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise InputError(f"{staging}: another build of {version} is at work; let it end") from None
+    try:
+        for other in releases.glob(f".building-{version}-*"):
+            if other != staging:
+                shutil.rmtree(other)
+        for name in file_names(staging):
+            if not name.startswith(("shards/", f"{PARTS}/")) or ".tmp" in name:
+                (staging / name).unlink()
+        yield staging
+    except Exception:
+        shutil.rmtree(staging, ignore_errors=True)
+        if not existed:
+            with contextlib.suppress(OSError):
+                releases.rmdir()
+        raise
+    finally:
+        os.close(lock)

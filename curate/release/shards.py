@@ -6,50 +6,55 @@ sorted order, in USTAR, with zero times and owners, so that nothing of the machi
 
 from __future__ import annotations
 
-import contextlib
 import io
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from manifests.files import write_atomically
 
-Sample = Mapping[str, bytes]  # member name: content
+BLOCK = tarfile.BLOCKSIZE
+RECORD = tarfile.RECORDSIZE  # an archive's length is a multiple of it, filled up with zeros
 
 
-def write_shards(folder: Path, split: str, samples: Iterable[Sample], shard_bytes: int) -> list[Path]:
-    """Write samples, in the order given, as `<split>-000000.tar` and on; a new shard before `shard_bytes` of members would be passed.
+def packed(sizes: Sequence[int], shard_bytes: int) -> list[range]:
+    """Samples, by their sizes in a tar, in shards: a new one before `shard_bytes` would be passed.
 
     A sample is never divided: one that is larger alone makes a shard of its own.
     """
-    shards: list[Path] = []
-    size = 0
-    with contextlib.ExitStack() as open_shard:
-        for sample in samples:
-            added = sum(_size_in_tar(content) for content in sample.values())
-            if not shards or size + added > shard_bytes:
-                open_shard.close()
-                shards.append(folder / f"{split}-{len(shards):06d}.tar")
-                archive = open_shard.enter_context(_archive(shards[-1]))
-                size = 0
-            for name in sorted(sample):
-                archive.addfile(_member(name, sample[name]), io.BytesIO(sample[name]))
-            size += added
-    return shards
+    ends: list[int] = []
+    filled = 0
+    for place, size in enumerate(sizes):
+        if place and filled + size > shard_bytes:
+            ends.append(place)
+            filled = 0
+        filled += size
+    starts = [0, *ends]
+    return [range(start, end) for start, end in zip(starts, [*ends, len(sizes)], strict=True)] if sizes else []
 
 
-@contextlib.contextmanager
-def _archive(path: Path) -> Iterator[tarfile.TarFile]:
+def write_shard(path: Path, members: Iterable[tuple[str, bytes]]) -> list[int]:
+    """Write names and contents as one archive, streamed, whole or not at all. Gives where each content begins, in bytes."""
+    offsets = []
     with write_atomically(path) as file, tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        yield archive
+        for name, content in members:
+            offsets.append(archive.offset + BLOCK)
+            archive.addfile(_member(name, len(content)), io.BytesIO(content))
+    return offsets
 
 
-def _member(name: str, content: bytes) -> tarfile.TarInfo:
+def member_header(name: str, size: int) -> bytes:
+    """The block that stands before a member's content."""
+    return _member(name, size).tobuf(tarfile.USTAR_FORMAT)
+
+
+def size_in_tar(size: int) -> int:
+    """What a member of so many bytes takes."""
+    return BLOCK + size + -size % BLOCK
+
+
+def _member(name: str, size: int) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)  # its times and owners are zero and empty
-    member.size = len(content)
+    member.size = size
     member.mode = 0o644
     return member
-
-
-def _size_in_tar(content: bytes) -> int:
-    return tarfile.BLOCKSIZE + len(content) + -len(content) % tarfile.BLOCKSIZE

@@ -1,85 +1,78 @@
-"""The tables of a release: the workspace's rows without anything that holds on the user's machine only.
-
-Paths of media and masks go; the original path of a tripod's file is cut to its name. Frames are named as they lie once the shards are
-unpacked in the release's folder. Rows are sorted by key and no time of building is written, so that equal rows give equal bytes.
-"""
+"""The tables of a release. Rows are sorted by key and no time of building is written, so that equal rows give equal bytes."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any
 
-from curate.release.rights import Profile
+from curate.release.index import Member, read_index
+from curate.release.portable import portable_footage, portable_scene, portable_segment
 from curate.release.selection import Selection
-from manifests.files import Provenance, fingerprint, write_rows
-from manifests.tables import Footage, Rain, Scene, Segment
+from manifests.errors import InputError
+from manifests.files import Provenance, read_frozen_rows, write_rows
+from manifests.tables import Footage, Rain, Scene, Segment, Withdrawal
+
+FORMAT = 1  # of a release's files and their names
+BUILD = "build.json"
+INDEX = "index.parquet"
 
 
-def write_tables(folder: Path, selection: Selection, version: str, profile: Profile) -> None:
-    """Write footage, segments, rain and scenes as Parquet into a release's folder."""
-    provenance = Provenance("curate release build", {"version": version, "profile": profile})
+@dataclass(frozen=True)
+class Tables:
+    """What the tables of a release hold."""
+
+    about: Mapping[str, Any]  # build.json
+    footage: list[Footage]
+    segments: list[Segment]
+    rain: list[Rain]
+    scenes: list[Scene]
+    withdrawals: list[Withdrawal]
+    index: list[Member]
+
+    @property
+    def pixels(self) -> frozenset[str]:
+        """The ids of the scenes whose pictures are part of the release."""
+        return frozenset(member.scene_id for member in self.index if member.shard is not None)
+
+
+def write_tables(folder: Path, selection: Selection, provenance: Provenance) -> None:
+    """Write footage, segments, rain, scenes and withdrawals as Parquet into a release's folder."""
     write_rows(Footage, folder / "footage.parquet", [portable_footage(row) for row in selection.footage], provenance)
-    write_rows(Segment, folder / "segments.parquet", [replace(row, mask=None) for row in selection.segments], provenance)
+    write_rows(Segment, folder / "segments.parquet", [portable_segment(row) for row in selection.segments], provenance)
     write_rows(Rain, folder / "rain.parquet", selection.rain, provenance)
     scenes = [portable_scene(row, row.scene_id in selection.pixels) for row in selection.scenes]
     write_rows(Scene, folder / "scenes.parquet", scenes, provenance)
+    write_rows(Withdrawal, folder / "withdrawals.parquet", selection.withdrawals, provenance)
     for lock in folder.glob("*.lock"):
         lock.unlink()
 
 
-def frame_name(scene: Scene, number: int) -> str:
-    """A frame's name in the shards, and its path once they are unpacked: WebDataset's key is the part before the first dot."""
-    digits = max(2, len(str(len(scene.frames) - 1)))
-    return f"scenes/{scene.scene_id}.{number:0{digits}d}.png"
-
-
-def mask_name(scene: Scene) -> str:
-    """The mask's name in the shards."""
-    return f"scenes/{scene.scene_id}.mask.png"
-
-
-def portable_footage(footage: Footage) -> Footage:
-    """The row without paths of this machine; URLs are kept, less any user name and password in them."""
-    return replace(
-        footage,
-        path=None,
-        source_id=portable_source(footage.source_id),
-        origin=_portable_origin(footage.origin),
-        also_at=tuple(portable_source(source) for source in footage.also_at),
+def read_tables(folder: Path) -> Tables:
+    """The tables of a release, which leaves nothing beside them. Raises InputError where there is none, or one that this cannot read."""
+    return Tables(
+        about=read_about(folder),
+        footage=read_frozen_rows(Footage, folder / "footage.parquet"),
+        segments=read_frozen_rows(Segment, folder / "segments.parquet"),
+        rain=read_frozen_rows(Rain, folder / "rain.parquet"),
+        scenes=read_frozen_rows(Scene, folder / "scenes.parquet"),
+        withdrawals=read_frozen_rows(Withdrawal, folder / "withdrawals.parquet"),
+        index=read_index(folder / INDEX),
     )
 
 
-def portable_scene(scene: Scene, pixels: bool) -> Scene:
-    """The row with its frames named as in the release."""
-    return replace(
-        scene,
-        source_id=portable_source(scene.source_id),
-        frames=tuple(frame_name(scene, number) for number in range(len(scene.frames))),
-        mask=mask_name(scene) if pixels and scene.mask is not None else None,
-        median=None,
-    )
-
-
-def portable_source(source_id: str) -> str:
-    """A source's id without a path of this machine: file name and a hash of the whole, so that sources stay apart."""
-    if _is_url(source_id):
-        return _portable_origin(source_id)
-    name = _file_name(source_id)
-    return source_id if name == source_id else f"{name}-{fingerprint(source_id)[:8]}"
-
-
-def _portable_origin(origin: str) -> str:
-    if not _is_url(origin):
-        return _file_name(origin)
-    parts = urlsplit(origin)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
-def _is_url(text: str) -> bool:
-    return re.match(r"https?://", text, re.IGNORECASE) is not None
-
-
-def _file_name(text: str) -> str:
-    return re.split(r"[/\\]", text.rstrip("/\\"))[-1]
+def read_about(folder: Path) -> dict[str, Any]:
+    """What made a release. Raises InputError where there is no release, or one of a newer format."""
+    path = folder / BUILD
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        newer = about["format"] > FORMAT
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); name the folder of a release") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: does not say what made the release ({error!r}); fetch the release again") from error
+    if newer:
+        raise InputError(f"{path}: release format {about['format']}, and this rainlapse reads up to {FORMAT}; upgrade rainlapse")
+    return dict(about)

@@ -14,8 +14,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from curate.cli import main
-from curate.release.build import build, next_version
+from curate.release.build import build
 from curate.release.rights import Profile
+from curate.release.selection import select
+from curate.release.versions import next_patch
 from manifests.errors import InputError
 from manifests.files import Provenance, file_sha256, read_rows, write_rows
 from manifests.tables import Footage, Review, Scene
@@ -47,12 +49,22 @@ def test_links_hold_tables_and_words_but_no_pixels(world: World) -> None:
     assert release.version == "0.1.0"
     assert sorted(contents(release.folder)) == [
         "CHANGELOG.md",
+        "CITATION.cff",
+        "DATASHEET.md",
+        "LICENCES.md",
         "README.md",
         "SHA256SUMS",
+        "build.json",
+        "croissant.json",
+        "figures/coverage.png",
+        "figures/rain-rose.png",
         "footage.parquet",
+        "index.parquet",
         "rain.parquet",
         "scenes.parquet",
         "segments.parquet",
+        "splits.csv",
+        "withdrawals.parquet",
     ]
     scenes = read_rows(Scene, release.folder / "scenes.parquet")
     assert [scene.scene_id for scene in scenes] == sorted(scene.scene_id for scene in world.scenes[:3])
@@ -168,9 +180,9 @@ def test_nothing_of_the_users_machine_is_in_the_tables(world: World) -> None:
 def test_pixels_follow_the_licence_and_the_profile(world: World, licence: str | None, own: str | None, full: str | None) -> None:
     with_footage(world, 0, source="youtube", source_id="abc", origin="https://example.org/abc", licence=licence)
     scene = world.scenes[0].scene_id
-    assert build(world.workspace, profile="links").selection.pixels == frozenset()
+    assert select(world.workspace, "links").pixels == frozenset()
     for profile, why in (("own", own), ("full", full)):
-        selection = build(world.workspace, profile=profile, confirm_full=True).selection  # type: ignore[arg-type]
+        selection = select(world.workspace, profile)  # type: ignore[arg-type]
         assert selection.without_pixels.get(scene) == why
         assert (scene in selection.pixels) == (why is None)
         assert len(selection.pixels) == 2 + (why is None)
@@ -238,7 +250,7 @@ def test_a_failure_half_way_leaves_nothing(world: World, monkeypatch: pytest.Mon
     monkeypatch.setattr("curate.release.build.write_tables", full_disk)  # after the shards were written
     with pytest.raises(InputError, match="No space left"):
         build(world.workspace, profile="own")
-    assert list((world.workspace.root / "release").iterdir()) == []
+    assert not (world.workspace.root / "release").exists()
 
 
 def test_a_version_that_exists_or_is_none_is_refused(world: World) -> None:
@@ -253,10 +265,10 @@ def test_a_version_that_exists_or_is_none_is_refused(world: World) -> None:
 
 
 def test_versions_count_as_numbers_and_default_to_the_next_patch(tmp_path: Path) -> None:
-    assert next_version(tmp_path / "none") == "0.1.0"
+    assert next_patch(tmp_path / "none") == "0.1.0"
     for name in ("0.9.9", "0.10.0", "0.2.30", ".building-7.0.0-1", "notes"):
         (tmp_path / name).mkdir()
-    assert next_version(tmp_path) == "0.10.1"
+    assert next_patch(tmp_path) == "0.10.1"
 
 
 def test_the_change_log_counts_against_the_previous_release(world: World) -> None:
@@ -292,7 +304,8 @@ def test_the_card_counts_what_is_in_it(world: World) -> None:
 
 def test_a_dry_run_writes_nothing_and_knows_the_size(world: World) -> None:
     release = build(world.workspace, profile="own", dry_run=True)
-    expected = sum(world.workspace.resolve(frame).stat().st_size for scene in world.scenes for frame in scene.frames)
+    named = [path for scene in world.scenes if scene.mask is not None for path in (*scene.frames, scene.mask)]
+    expected = sum(world.workspace.resolve(path).stat().st_size for path in named)
     assert release.bytes == expected
     assert not (world.workspace.root / "release").exists()
 
