@@ -91,14 +91,14 @@ def tripod(
 ) -> None:
     """Take in the videos and series of stills in FOLDER and below it, from one's own camera.
 
-    At least two numbered pictures of one size in a folder are a series. A card read twice adds nothing.
+    Recordings that the camera split are joined, stills shot as a time-lapse become series. A card read twice adds nothing.
     """
     from acquire import tripod as source
 
     if in_place:
         settings = dataclasses.replace(settings, in_place=True)
     if dry_run:
-        for found in source.found_footage(folders, workspace, say=_say):
+        for found in source.found_footage(folders, workspace, settings, say=_say):
             size = sum(file.stat().st_size for file in found.files)
             entry = {"source_id": found.name, "media": "stills" if found.pictures else "video", "files": len(found.files), "bytes": size}
             click.echo(json.dumps(entry) if as_json else f"{printable(found.name)}: {len(found.files)} files, {_size(size)}")

@@ -1,75 +1,138 @@
-"""What lies on a card or in a folder: video files, and series of stills shot as a time-lapse.
+"""What lies on a card or in a folder: video files, recordings that the camera split over several, and series of stills.
 
-Pictures make a series when at least two in one folder have one size and one pattern of name, in which only a number counts up (`IMG_0001`,
-`frame-12`, `2024-05-17_12-00-05`), or when each tells its time in EXIF. Time, where all tell it, goes before the number: a camera's counter
-wraps at 9999. What is neither video nor series is counted and otherwise left alone.
+Whatever the camera or a computer keeps beside them is passed over: sidecars, thumbnails (Sony's THMBNL), low-resolution copies (Sony's SUB,
+GoPro's .LRV), hidden files and the waste of file managers.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from acquire.tripod.exposure import captured_at, exif_tags
+from acquire.tripod.exif import Shot, bracket, read_shot
+from acquire.tripod.raw import RAW_SUFFIXES
+from acquire.tripod.recordings import candidates
+from acquire.tripod.series import group
+from acquire.tripod.settings import TripodSettings
 from manifests.errors import InputError
 from manifests.workspace import Workspace
 
 VIDEO_SUFFIXES = frozenset(
     [".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mts", ".m2ts", ".mpg", ".mpeg", ".3gp", ".3g2", ".wmv", ".flv", ".ogv", ".mxf"]
 )  # not .ts: more often program text, or a piece of a stream
-PICTURE_SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".tif", ".tiff"])
+PICTURE_SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".tif", ".tiff"]) | RAW_SUFFIXES
 OWN_FOLDERS = ("footage", "manifests", "scenes", "masks", "runs", "release", "report")
 
-_TIMESTAMP = re.compile(r"((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)[-_.T ]*(\d\d)[-_.:h]?(\d\d)[-_.:m]?(\d\d)")
-_LAST_NUMBER = re.compile(r"\d+(?=\D*$)")
+_PASSED_OVER = ("__MACOSX", "$RECYCLE.BIN", "System Volume Information", "LOST.DIR", "THMBNL")
+_PROXY = re.compile(r".*S\d\d\.MP4", re.IGNORECASE)  # Sony's SUB/C0001S03.MP4
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One video file, or one series of stills."""
+    """One video file, the files of what may be one split recording, or one series of stills."""
 
-    path: Path  # the file, or the folder of the stills; absolute
-    name: str  # the source id: the path, and for one of several series in a folder its pattern of name
-    pictures: tuple[Path, ...] = ()  # of a series, in order of time
+    path: Path  # the file (of a recording the first), or the folder of the stills; absolute
+    name: str  # the source id: the path, and for one of several series in a folder its first picture's
+    shots: tuple[Shot, ...] = ()  # of a series, in order
+    parts: tuple[Path, ...] = ()  # of what may be a split recording, in order
+
+    @property
+    def pictures(self) -> tuple[Path, ...]:
+        """Of a series, its pictures in order."""
+        return tuple(shot.path for shot in self.shots)
 
     @property
     def files(self) -> tuple[Path, ...]:
         """What it consists of."""
-        return self.pictures or (self.path,)
+        return self.pictures or self.parts or (self.path,)
+
+    @property
+    def raw(self) -> bool:
+        """Whether it is a series of raw pictures."""
+        return bool(self.shots) and self.path_suffix in RAW_SUFFIXES
+
+    @property
+    def path_suffix(self) -> str:
+        """Of its first file, in lower case."""
+        return self.files[0].suffix.lower()
 
 
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    path: Path
-    size: tuple[int, int] | None  # None where even the header cannot be read
-    time: str | None
+@dataclass
+class Card:
+    """All that was found, and what was passed over."""
+
+    found: list[Found] = field(default_factory=list)
+    ignored: int = 0  # files that are no footage
+    remarks: list[str] = field(default_factory=list)  # what a user should know
 
 
-def find(folders: Iterable[Path], workspace: Workspace) -> tuple[list[Found], int]:
-    """All footage of the folders, recursively, in a stable order and each once; and how many files are none.
+def find(folders: Iterable[Path], workspace: Workspace, settings: TripodSettings) -> Card:
+    """All footage of the folders, recursively, in a stable order and each once.
 
     Hidden files and the workspace's own folders are passed over. Raises InputError for a folder that is not there or cannot be read.
     """
-    found: dict[str, Found] = {}
-    ignored: set[Path] = set()
+    files: dict[Path, None] = {}
+    proxies = 0
     for folder in folders:
         if not folder.exists():
             raise InputError(f"{folder}: no such folder; name the folder that holds the footage")
-        for files in _files_by_folder(folder.resolve(), workspace):
-            here = [Found(file, _text(file)) for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
-            here += _series([file for file in files if file.suffix.lower() in PICTURE_SUFFIXES])
-            found.update((entry.name, entry) for entry in here)
-            ignored.update(set(files) - {file for entry in here for file in entry.files})
-    return list(found.values()), len(ignored)
+        for file in _files_below(folder.resolve(), workspace):
+            if _is_proxy(file):
+                proxies += 1
+            else:
+                files[file] = None
+    card = Card()
+    if proxies:
+        card.remarks.append(f"{proxies} low-resolution copies of the camera's own (SUB folder) passed over")
+    _add_videos(card, [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES], settings)
+    _add_series(card, [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES], settings)
+    card.ignored = len(files) - len({file for found in card.found for file in found.files})
+    return card
 
 
-def _files_by_folder(top: Path, workspace: Workspace) -> Iterator[list[Path]]:
+def _add_videos(card: Card, videos: Sequence[Path], settings: TripodSettings) -> None:
+    for parts in candidates(videos):
+        if len(parts) > 1 and settings.in_place:
+            card.remarks.append(
+                f"{_text(parts[0])}: looks like the first of {len(parts)} files of one recording; left in place, they are kept apart"
+            )
+        if len(parts) == 1 or settings.in_place:
+            card.found += [Found(part, _text(part)) for part in parts]
+        else:
+            card.found.append(Found(parts[0], _text(parts[0]), parts=tuple(parts)))
+
+
+def _add_series(card: Card, pictures: Sequence[Path], settings: TripodSettings) -> None:
+    grouped = group(_look(pictures), settings.gap_s, settings.gap_factor, settings.prefer_raw)
+    if grouped.raw_beside_jpeg:
+        taken, other = ("raw files", "their JPEGs") if settings.prefer_raw else ("JPEGs", "their raw files (prefer_raw=true takes those)")
+        card.remarks.append(f"{grouped.raw_beside_jpeg} pictures are there twice: the {taken} are taken, {other} passed over")
+    if grouped.clean:
+        card.remarks.append(f"{grouped.clean} clean pictures (-C-) beside rainy ones (-R-) passed over: they are truth, not footage")
+    in_folder = [shots[0].path.parent for shots in grouped.series]
+    for shots in grouped.series:
+        folder = shots[0].path.parent
+        alone = in_folder.count(folder) == 1 and all(shot.path.parent == folder for shot in shots)
+        found = Found(folder, _text(folder if alone else shots[0].path), shots)
+        card.found.append(found)
+        if (period := bracket(shots)) is not None:
+            card.remarks.append(f"{found.name}: exposure alternates every {period} pictures (a bracket), which looks like flicker")
+
+
+def _look(pictures: Sequence[Path]) -> Iterator[Shot]:
+    for picture in pictures:
+        shot = read_shot(picture)
+        if shot.size is None and not picture.exists():
+            raise InputError(f"{_text(picture)}: gone while the folder was read; is the card still there? Run again when it is")
+        yield shot
+
+
+def _files_below(top: Path, workspace: Workspace) -> Iterator[Path]:
     if top.is_file():
-        yield [top]
+        yield top
         return
     own = {(workspace.root / name).resolve() for name in OWN_FOLDERS}
 
@@ -77,61 +140,14 @@ def _files_by_folder(top: Path, workspace: Workspace) -> Iterator[list[Path]]:
         raise InputError(f"{error.filename}: cannot be read ({error.strerror}); mend its permissions, or name another folder")
 
     for place, folders, files in os.walk(top, onerror=refuse):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and Path(place, name) not in own)
-        yield [Path(place, name) for name in sorted(files) if not name.startswith(".") and Path(place, name).is_file()]
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and name not in _PASSED_OVER and Path(place, name) not in own
+        )
+        yield from (Path(place, name) for name in sorted(files) if not name.startswith(".") and Path(place, name).is_file())
 
 
-def _series(files: Sequence[Path]) -> list[Found]:
-    """The series among one folder's pictures."""
-    by_pattern: dict[tuple[str, str], list[_Picture]] = defaultdict(list)
-    for file in files:
-        picture = _look(file)
-        pattern = _pattern(file.stem) if _LAST_NUMBER.search(file.stem) else ""
-        if pattern or picture.time is not None:
-            by_pattern[pattern, file.suffix.lower()].append(picture)
-    several: list[tuple[str, list[_Picture]]] = []
-    for (pattern, suffix), pictures in by_pattern.items():
-        sizes = dict.fromkeys(picture.size for picture in pictures if picture.size is not None)
-        for size in sizes:
-            # One that cannot be read belongs to its neighbours, whose series it spoils; among several sizes nobody knows where to.
-            members = [picture for picture in pictures if picture.size == size or (picture.size is None and len(sizes) == 1)]
-            if len(members) >= 2:
-                label = f"{pattern or '*'}{suffix}" + (f" {size[0]}x{size[1]}" if len(sizes) > 1 else "")
-                several.append((label, _in_order(members)))
-    folder = files[0].parent if files else Path()
-    return [
-        Found(folder, _text(folder if len(several) == 1 else folder / label), tuple(picture.path for picture in members))
-        for label, members in several
-    ]
-
-
-def _in_order(pictures: list[_Picture]) -> list[_Picture]:
-    by_time = all(picture.time is not None for picture in pictures)
-    return sorted(pictures, key=lambda picture: ((picture.time or "") if by_time else "", _number(picture.path.stem), picture.path.name))
-
-
-def _look(path: Path) -> _Picture:
-    from PIL import Image
-
-    try:
-        with Image.open(path) as picture:
-            return _Picture(path, picture.size, captured_at(exif_tags(picture), zone=False))
-    except Exception:  # Pillow raises many classes for damaged files
-        return _Picture(path, None, None)
-
-
-def _pattern(stem: str) -> str:
-    return _LAST_NUMBER.sub("#", _joined_time(stem))
-
-
-def _number(stem: str) -> int:
-    number = _LAST_NUMBER.search(_joined_time(stem))
-    return int(number[0]) if number else -1
-
-
-def _joined_time(stem: str) -> str:
-    """A date and time in a name as one number, so that a new minute begins no new series."""
-    return _TIMESTAMP.sub(lambda told: "".join(told.groups()), stem)
+def _is_proxy(file: Path) -> bool:
+    return file.parent.name.upper() == "SUB" and _PROXY.fullmatch(file.name) is not None
 
 
 def _text(path: Path) -> str:

@@ -12,7 +12,7 @@ EXIF_FOLDER = 0x8769
 
 
 def write_picture(path: Path, number: int = 0, size: tuple[int, int] = (80, 64), **told: Any) -> Path:
-    """A picture of its own shade; `told` goes to its EXIF: time, fraction, zone, exposure, iso, f_number, focal_length, make, model."""
+    """A picture of its own shade; `told` goes to its EXIF: see `folders`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     picture = Image.fromarray(np.full((size[1], size[0], 3), 20 + number, dtype=np.uint8))
     exif = Image.Exif()
@@ -27,6 +27,10 @@ def write_picture(path: Path, number: int = 0, size: tuple[int, int] = (80, 64),
         "f_number": (details, 0x829D),
         "iso": (details, 0x8827),
         "focal_length": (details, 0x920A),
+        "exposure_index": (details, 0x8832),
+        "serial": (details, 0xA431),
+        "lens": (details, 0xA434),
+        "orientation": (exif, 0x0112),
     }
     for name, value in told.items():
         folder, tag = folders[name]

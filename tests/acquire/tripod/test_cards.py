@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from acquire.tripod.cards import Found, find
+from acquire.tripod.settings import TripodSettings
 from manifests.errors import InputError
 from manifests.workspace import Workspace
 from tests.acquire.tripod.pictures import write_picture
@@ -23,8 +24,9 @@ def card(tmp_path: Path) -> Path:
     return tmp_path / "card"
 
 
-def look(card: Path) -> tuple[list[Found], int]:
-    return find([card], Workspace(card.parent / "work"))
+def look(card: Path, settings: TripodSettings = TripodSettings()) -> tuple[list[Found], int]:  # noqa: B008 (frozen)
+    found = find([card], Workspace(card.parent / "work"), settings)
+    return found.found, found.ignored
 
 
 def test_videos_anywhere_below_in_a_stable_order(card: Path) -> None:
@@ -81,8 +83,9 @@ def test_time_goes_before_the_number_where_all_pictures_tell_it(card: Path) -> N
     (series,), _ = look(card)
     assert names(series) == ["IMG_9998.jpg", "IMG_9999.jpg", "IMG_0001.jpg", "IMG_0002.jpg"]
     write_picture(card / "IMG_0003.jpg")
-    (series,), _ = look(card)
-    assert names(series)[0] == "IMG_0001.jpg"
+    write_picture(card / "IMG_0000.jpg")
+    (series,), _ = look(card)  # not all tell their time: by number, which rolls over
+    assert names(series) == [f"IMG_{number}.jpg" for number in ("9998", "9999", "0000", "0001", "0002", "0003")]
 
 
 def test_names_without_numbers_need_times(card: Path) -> None:
@@ -109,24 +112,22 @@ def test_the_workspaces_own_folders_are_passed_over(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x")
     write_picture(tmp_path / "scenes" / "s" / "0.png")
     write_picture(tmp_path / "scenes" / "s" / "1.png")
-    found, _ = find([tmp_path], Workspace(tmp_path))
-    assert [entry.path.name for entry in found] == ["c.mp4"]
+    assert [entry.path.name for entry in find([tmp_path], Workspace(tmp_path), TripodSettings()).found] == ["c.mp4"]
 
 
 def test_folders_that_overlap_and_single_files_are_read_once(card: Path) -> None:
     (card / "in").mkdir()
     (card / "in" / "a.mp4").write_bytes(b"x")
-    found, _ = find([card, card / "in", card / "in" / "a.mp4"], Workspace(card / "work"))
-    assert len(found) == 1
+    assert len(find([card, card / "in", card / "in" / "a.mp4"], Workspace(card / "work"), TripodSettings()).found) == 1
 
 
 def test_a_missing_or_closed_folder_is_named(card: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
-        find([card / "missing"], Workspace(card))
+        find([card / "missing"], Workspace(card), TripodSettings())
     if os.geteuid() != 0:  # root may read everything
         card.chmod(0)
         with pytest.raises(InputError, match="cannot be read"):
-            find([card], Workspace(card / "work"))
+            find([card], Workspace(card / "work"), TripodSettings())
         card.chmod(0o755)
 
 
