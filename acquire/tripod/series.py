@@ -73,7 +73,7 @@ def group(shots: Iterable[Shot], gap_s: float, gap_factor: float, prefer_raw: bo
 
 
 def _one_of_each_shot(shots: Sequence[Shot], prefer_raw: bool) -> tuple[list[Shot], int]:
-    """Without the raw file of a pair, or without its JPEG; and without copies: same name, camera, serial and time in another folder."""
+    """Without the raw file of a pair, or without its JPEG; and without copies in other folders."""
     by_stem = _by(shots, lambda shot: (shot.path.parent, shot.path.stem.lower()))
     left: set[Path] = set()
     for members in by_stem.values():
@@ -81,13 +81,9 @@ def _one_of_each_shot(shots: Sequence[Shot], prefer_raw: bool) -> tuple[list[Sho
         jpeg = [shot.path for shot in members if shot.path.suffix.lower() in _JPEG]
         if raw and jpeg:
             left.update(jpeg if prefer_raw else raw)
-    copies = {
-        copy.path
-        for same in _by(
-            (shot for shot in shots if shot.serial and shot.captured_at), lambda shot: (shot.path.name, shot.serial, shot.captured_at)
-        ).values()
-        for copy in same[1:]
-    }
+    with_serial = (shot for shot in shots if shot.serial and shot.captured_at)
+    alike = _by(with_serial, lambda shot: (shot.path.name, shot.captured_at, _camera_and_frame(shot)))
+    copies = {copy.path for same in alike.values() for copy in same[1:]}
     return [shot for shot in shots if shot.path not in left | copies], len(left)
 
 
