@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import Any
 
 import click
 
 from curate.rain_diversity import RainDiversitySettings
-from curate.release.rights import PROFILES, Profile
+from curate.release.cli import release
 from curate.sequences import SequencesSettings
 from curate.static_segments import StaticSegmentsSettings
 from manifests.options import EXIT_SOME_FAILED, Commands, dry_run_option, json_option, settings_option, workers_option, workspace_option
@@ -95,47 +94,7 @@ def report(workspace: Workspace, workers: int, as_json: bool) -> None:
     click.get_current_context().exit(EXIT_SOME_FAILED if written.undrawn else 0)
 
 
-@main.group()
-def release() -> None:
-    """A dataset that others can check and rebuild."""
-
-
-@release.command()
-@click.option("--version", help="Three numbers; the next patch of the releases that are there unless given, 0.1.0 at first.")
-@click.option(
-    "--profile",
-    type=click.Choice(PROFILES),
-    default="links",
-    show_default=True,
-    help="links: no pixels; own: pixels of footage that is ours or free; full: of all whose licence is known.",
-)
-@click.option("--confirm-full", is_flag=True, help="Say that you hold the rights to all pixels of profile full.")
-@workspace_option
-@workers_option
-@dry_run_option
-@json_option
-def build(
-    version: str | None, profile: Profile, confirm_full: bool, workspace: Workspace, workers: int, dry_run: bool, as_json: bool
-) -> None:
-    """Pack the kept scenes under a version: release/VERSION/, whole or not at all, the same bytes for the same rows.
-
-    Scenes rejected in review stay out; missing or damaged frames and rows that do not hold refuse the release.
-    """
-    from curate.release.build import build as build_release
-
-    built = build_release(workspace, version, profile, confirm_full=confirm_full, workers=workers, dry_run=dry_run)
-    if not as_json:
-        for why, number in Counter([*built.selection.rejected.values(), *built.selection.without_pixels.values()]).items():
-            click.echo(f"{number} {'scene' if number == 1 else 'scenes'}: {why}")
-    told = {
-        "release": str(built.folder),
-        "scenes": len(built.selection.scenes),
-        "with_pixels": len(built.selection.pixels),
-        "rejected_in_review": len(built.selection.rejected),
-        "bytes": built.bytes,
-        "written": not dry_run,
-    }
-    _show(told, as_json)
+main.add_command(release)
 
 
 def _show(found: dict[str, Any], as_json: bool) -> None:
