@@ -12,7 +12,7 @@ from curate.release.facts import Facts
 from curate.release.index import Member
 from manifests.columns import columns
 from manifests.files import file_sha256
-from manifests.tables import Footage, Rain, Scene, Segment
+from manifests.tables import Footage, Rain, Scene, Segment, Withdrawal
 
 CONFORMS_TO = ["http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0"]
 DESCRIPTION = (
@@ -28,6 +28,7 @@ _CONTEXT: dict[str, Any] = {
     "cr": "http://mlcommons.org/croissant/",
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "equivalentProperty": "cr:equivalentProperty",
     "dct": "http://purl.org/dc/terms/",
     "examples": {"@id": "cr:examples", "@type": "@json"},
     "extract": "cr:extract",
@@ -49,13 +50,21 @@ _CONTEXT: dict[str, Any] = {
     "regex": "cr:regex",
     "repeated": "cr:repeated",
     "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
     "sc": "https://schema.org/",
     "separator": "cr:separator",
     "source": "cr:source",
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
-_TABLES: dict[str, type] = {"scenes": Scene, "footage": Footage, "segments": Segment, "rain": Rain, "index": Member}
+_TABLES: dict[str, type] = {
+    "scenes": Scene,
+    "footage": Footage,
+    "segments": Segment,
+    "rain": Rain,
+    "index": Member,
+    "withdrawals": Withdrawal,
+}
 
 
 def croissant(folder: Path, facts: Facts) -> dict[str, Any]:
