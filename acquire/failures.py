@@ -2,16 +2,17 @@
 
 A kind is told by the exception's type first, then by the HTTP status, and by words only where both are silent: YouTube's refusals reach
 us as one exception class whose text is all there is. The words are either yt-dlp's own (a test searches the installed source for each,
-and fails when the wording is gone) or YouTube's, which yt-dlp passes on.
+and fails when the wording is gone) or YouTube's, which yt-dlp passes on and which no source at hand can vouch for.
 """
 
 from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Literal
 
 from acquire.shown import printable
@@ -19,6 +20,7 @@ from manifests.errors import InputError
 from manifests.tables import ErrorKind, Footage
 
 LONGEST_WAIT = timedelta(days=1)  # no server's Retry-After binds us for longer
+SHORTEST_WAIT = timedelta(minutes=1)  # nor is "Retry-After: 0" leave to ask at once what was asked too often
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,9 @@ KINDS: dict[ErrorKind, Handling] = {
     "unsupported": Handling(False, None, "not something that can be used here; see its message"),
     "network": Handling(True, None, "the connection failed; run again"),
     "decode": Handling(False, None, "the file is damaged or no video; its source may have a better copy"),
-    "disk_full": Handling(True, None, "no space left; free some and run again"),
+    "disk_full": Handling(
+        True, None, "no space left, or the folder is closed to us; free some space or mend its permissions, and run again"
+    ),
     "out_of_date": Handling(True, None, "the site has changed; upgrade yt-dlp (pip install -U yt-dlp) and run again"),
     "no_javascript": Handling(True, None, "no JavaScript runtime found; install one (pip install 'yt-dlp[default,deno]') and run again"),
     "unknown": Handling(True, timedelta(hours=1), "not recognised; see its message"),
@@ -75,7 +79,7 @@ class Failure:
 
     def next_attempt_at(self, now: datetime) -> datetime | None:
         """Not to be asked for before; None: at any time, or never."""
-        wait = KINDS[self.kind].wait if self.retry_after is None else min(self.retry_after, LONGEST_WAIT)
+        wait = KINDS[self.kind].wait if self.retry_after is None else max(min(self.retry_after, LONGEST_WAIT), SHORTEST_WAIT)
         return now + wait if self.retryable and wait is not None else None
 
 
@@ -104,14 +108,15 @@ WORDS: tuple[Words, ...] = (
     Words("private", "Private video"),
     Words("private", "This video is private", "youtube"),
     Words("geo", "not made this video available in your country"),
-    Words("geo", "in your country", "youtube"),
+    Words("geo", "in your country"),
     Words("geo", "from your location"),
     Words("not_yet_live", "live event will begin", "youtube"),
-    Words("not_yet_live", "Premieres in", "youtube"),
+    Words("not_yet_live", "Premieres in"),
     Words("not_yet_live", "not currently live"),
     Words("unsupported", "DRM protected"),
     Words("unsupported", "Unsupported URL"),
     Words("unsupported", "No suitable extractor"),
+    Words("unsupported", "is not a valid URL"),
     Words("removed", "Video unavailable"),
     Words("removed", "This video has been removed"),
     Words("removed", "This video is not available"),
@@ -127,6 +132,8 @@ WORDS: tuple[Words, ...] = (
     Words("login", "only available for registered users"),
     Words("login", "sign in"),
     Words("disk_full", "No space left on device", "system"),
+    Words("disk_full", "unable to open for writing"),
+    Words("disk_full", "unable to write data"),
     Words("network", "Giving up after"),
     Words("network", "not found, unable to continue"),
     Words("network", "Did not get any data blocks"),
@@ -147,6 +154,8 @@ _STATUS: dict[int, ErrorKind] = {
     429: "rate_limited",
     451: "geo",
 }
+# The disk is full, its quota or its largest file; it or the folder is read-only or not ours.
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 _UNITS = {"minute": 60, "hour": 3600, "day": 86400}
 
 
@@ -190,14 +199,14 @@ def _of_type(error: BaseException) -> tuple[ErrorKind | None, timedelta | None]:
     for cause in _chain(error):
         if isinstance(cause, Refused):
             return cause.kind, None
-        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+        if isinstance(cause, OSError) and cause.errno in _UNWRITABLE:
             return "disk_full", None
         for known, kind in by_class:
             if isinstance(cause, known):
                 return kind, None
         if isinstance(cause, HTTPError):
-            kind_of_status = _STATUS.get(cause.status, "network" if cause.status >= 500 else None)
-            return kind_of_status, _retry_after(cause.response.headers.get("Retry-After"))
+            passing = cause.status >= 500 or cause.redirect_loop
+            return _STATUS.get(cause.status, "network" if passing else None), _retry_after(cause.response.headers)
     return None, None
 
 
@@ -231,6 +240,18 @@ def _has(text: str, phrase: str) -> bool:
     return phrase.casefold() in text.replace("’", "'").casefold()
 
 
-def _retry_after(header: str | None) -> timedelta | None:
-    """Retry-After in seconds; its form with a date is rare and left to our own waits."""
-    return timedelta(seconds=int(header)) if header is not None and header.strip().isdecimal() and len(header.strip()) < 9 else None
+def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """Retry-After (RFC 9110, 10.2.3): seconds, or a date, which is read against the server's own clock where it states one."""
+    text = (headers.get("Retry-After") or "").strip()
+    if text.isascii() and text.isdecimal():
+        return timedelta(seconds=int(text[:9]))
+    until, now = _date(text), _date(headers.get("Date") or "") or datetime.now(UTC)
+    return None if until is None else max(until - now, timedelta(0))
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        read = parsedate_to_datetime(text)
+    except (TypeError, ValueError, IndexError):
+        return None
+    return read if read.tzinfo is not None else read.replace(tzinfo=UTC)

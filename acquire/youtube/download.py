@@ -190,7 +190,7 @@ class _Session(yt_dlp.YoutubeDL):  # type: ignore[misc]
             pieces: list[bytes] = []
             while piece := read(2**20):
                 pieces.append(piece)
-                if len(pieces) * 2**20 > LARGEST_PAGE_BYTES + 2**20:
+                if sum(map(len, pieces)) > LARGEST_PAGE_BYTES:
                     raise Refused("unsupported", f"{response.url}: a page or playlist of more than {LARGEST_PAGE_BYTES} bytes")
             return b"".join(pieces)
 

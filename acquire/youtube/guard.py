@@ -50,7 +50,8 @@ class Bounds:
             room(self.folder, self.name, self.settings)
         except Refused as full:
             return full
-        return TimeoutError(f"{self.name}: {self._slow(now)}") if self._slow(now) else None
+        slow = self._slow(now)
+        return TimeoutError(f"{self.name}: {slow}") if slow else None
 
     def _slow(self, now: float) -> str | None:
         size = _size(self.folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import get_args
 
 import pytest
 import yt_dlp
+from yt_dlp.networking.common import Response
+from yt_dlp.networking.exceptions import HTTPError, IncompleteRead, ProxyError, SSLError, TransportError
 from yt_dlp.utils import ExtractorError, GeoRestrictedError, UserNotLive
 
 from acquire.failures import KINDS, WORDS, Failure, Refused, Words, classify, is_due
@@ -26,6 +29,11 @@ def raised(error: Exception, tmp_path: Path) -> Failure:
     with stand_in_session(YoutubeSettings(), tmp_path, error) as ydl, pytest.raises(Exception) as caught:
         ydl.extract_info("https://www.youtube.com/watch?v=abcdefghijk", download=False)
     return classify(caught.value)
+
+
+def refusal(status: int, headers: dict[str, str] | None = None, redirect_loop: bool = False) -> HTTPError:
+    """A server's answer as yt-dlp raises it."""
+    return HTTPError(Response(io.BytesIO(), "http://127.0.0.1/", headers or {}, status), redirect_loop)
 
 
 # As YouTube's page and yt-dlp's extractor word them; the apostrophes are YouTube's own.
@@ -78,6 +86,53 @@ def test_the_exceptions_type_goes_before_its_words(tmp_path: Path) -> None:
     assert classify(Refused("decode", "Video unavailable")).kind == "decode"
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES])
+def test_what_cannot_be_written_is_told_by_the_systems_number(number: int, tmp_path: Path) -> None:
+    assert raised(OSError(number, "x"), tmp_path).kind == "disk_full"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (SSLError(msg="x"), "network"),
+        (ProxyError(msg="x"), "network"),
+        (TransportError(cause=OSError(errno.EACCES, "a firewall's refusal")), "network"),
+        (IncompleteRead(1, 2), "network"),
+        (refusal(302, redirect_loop=True), "network"),
+        (refusal(408), "network"),
+        (refusal(410), "removed"),
+        (refusal(500), "network"),
+        (refusal(502), "network"),
+    ],
+)
+def test_what_a_connection_comes_to(error: Exception, kind: ErrorKind, tmp_path: Path) -> None:
+    assert raised(ExtractorError("Unable to download webpage", cause=error), tmp_path).kind == kind
+    wrapped = RuntimeError("x")
+    wrapped.__cause__ = error
+    assert classify(wrapped).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "120"}, 120),
+        ({"Retry-After": "Fri, 17 May 2024 12:10:00 GMT", "Date": "Fri, 17 May 2024 12:00:00 GMT"}, 600),
+        ({"Retry-After": "Fri, 17 May 2024 11:00:00 GMT", "Date": "Fri, 17 May 2024 12:00:00 GMT"}, 60),
+        ({"Retry-After": "0"}, 60),
+        ({"Retry-After": "9" * 400}, 86400),
+        ({"Retry-After": "Fri, 17 May 9999 12:00:00 GMT"}, 86400),
+        ({"Retry-After": "soon"}, 3600),
+        ({"Retry-After": "-5"}, 3600),
+        ({"Retry-After": "²"}, 3600),
+        ({}, 3600),
+    ],
+)
+def test_when_a_server_wants_to_be_asked_again(headers: dict[str, str], seconds: int) -> None:
+    failure = classify(refusal(429, headers))
+    assert failure.kind == "rate_limited"
+    assert failure.next_attempt_at(NOW) == NOW + timedelta(seconds=seconds)
+
+
 def test_a_site_beyond_the_fence_is_unsupported(tmp_path: Path) -> None:
     with stand_in_session(YoutubeSettings(), tmp_path, ValueError()) as ydl, pytest.raises(yt_dlp.utils.DownloadError) as caught:
         ydl.extract_info("https://vimeo.com/123456", download=False)
@@ -107,6 +162,12 @@ def installed_source() -> str:
 @pytest.mark.parametrize("words", [words for words in WORDS if words.said_by == "yt-dlp"], ids=lambda words: words.phrase)
 def test_the_installed_yt_dlp_still_words_it_so(words: Words) -> None:
     assert words.phrase.casefold() in installed_source()
+
+
+@pytest.mark.parametrize("words", [words for words in WORDS if words.said_by != "yt-dlp"], ids=lambda words: words.phrase)
+def test_what_is_said_to_be_the_sites_own_words_stands_nowhere_in_yt_dlp(words: Words) -> None:
+    """Else it could be held to yt-dlp's source, and should be."""
+    assert words.phrase.casefold() not in installed_source()
 
 
 def test_every_phrase_tells_its_own_kind() -> None:
