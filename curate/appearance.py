@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from curate.motion import sorted_through_time
+
 Picture = npt.NDArray[np.uint8]  # HW grey
 Cells = npt.NDArray[np.float32]  # HW grey, one value a cell
 
@@ -54,10 +56,12 @@ def unrest(cells: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     Passing objects and fluttering leaves last several frames of a window; a drop lasts one, but where rain is dense a cell is hit again and
     again. Rain only brightens: so darkening counts where three frames show it, brightening where five do.
     """
-    deviations = cells - np.median(cells, axis=0)
-    deviations -= np.median(deviations, axis=(1, 2), keepdims=True)
-    ordered = np.sort(deviations, axis=0)
-    darkened, brightened = -ordered[min(2, len(cells) - 1)], ordered[max(0, len(cells) - 5)]
+    count = len(cells)
+    ordered = sorted_through_time(cells)
+    deviations = cells - (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
+    deviations -= np.median(deviations.reshape(count, -1), axis=1)[:, None, None]
+    ordered = sorted_through_time(deviations)
+    darkened, brightened = -ordered[min(2, count - 1)], ordered[max(0, count - 5)]
     return np.asarray(np.maximum(0.0, np.maximum(darkened, brightened)), np.float32)
 
 

@@ -8,6 +8,7 @@ view begins. Single frames are then matched with their window's median, on the b
 
 from __future__ import annotations
 
+import statistics
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -135,16 +136,17 @@ class _Pass:
         detail = appearance.local_detail(cells)
         first = self.previous is None
         before = 1.0 if first else appearance.resemblance(detail, self.recent_details[-1])
-        usual = float(np.median(self.recent_resemblances)) if len(self.recent_resemblances) >= LEAST_KNOWN else 0.0
+        usual = statistics.median(self.recent_resemblances) if len(self.recent_resemblances) >= LEAST_KNOWN else 0.0
         abrupt = usual >= TELLING and before < BREAK * usual
         if self.window.pictures and (abrupt or len(self.window.pictures) == WINDOW):
             self._close_window()
         if abrupt:  # what is usual has to be learnt anew
             self.recent_resemblances.clear()
+        brightness, contrast = (float(value[0, 0]) for value in cv2.meanStdDev(cells))
         self.per_frame.add(
             pts_s=frame.pts_s,
-            brightness=cells.mean(),
-            contrast=cells.std(),
+            brightness=brightness,
+            contrast=contrast,
             change=0.0 if self.previous is None else cv2.norm(frame.picture, self.previous, cv2.NORM_L1) / frame.picture.size,
             resemblance=before,
             earlier_resemblance=1.0 if first else appearance.resemblance(detail, self.recent_details[0]),
@@ -164,9 +166,8 @@ class _Pass:
         view, similarity, textured = self._match(spectra, contrasts >= LEAST_CONTRAST)
         voters = np.flatnonzero(similarity.agreeing) if similarity.agreeing.any() else np.flatnonzero(textured)
         strongest = voters[np.argsort(-contrasts[voters], kind="stable")][:FRAME_BLOCKS]
-        for picture in pictures:
-            right, down = self._frame_offset(picture, spectra, strongest) if len(pictures) > 1 else (0.0, 0.0)
-            self.per_frame.add(offset_right_px=right * self.full_px, offset_down_px=down * self.full_px)
+        for right, down in self._frame_offsets(pictures, spectra, strongest) * self.full_px:
+            self.per_frame.add(offset_right_px=right, offset_down_px=down)
         brightest = pictures.max(axis=0)
         self._look_for_overlay(median)
         self.per_window.add(
@@ -224,11 +225,15 @@ class _Pass:
         self.views.append(_View(number, spectra, textured))
         return number, motion.Similarity(0.0, 0.0, 1.0, 0.0, textured.copy()), textured
 
-    def _frame_offset(
-        self, picture: npt.NDArray[np.uint8], of_median: motion.Spectra, chosen: npt.NDArray[np.int64]
-    ) -> tuple[float, float]:
+    def _frame_offsets(
+        self, pictures: npt.NDArray[np.uint8], of_median: motion.Spectra, chosen: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
+        """Where a window's pictures lie against its median, (frames, 2); NaN where that cannot be told."""
         assert self.grid is not None
+        if len(pictures) == 1:
+            return np.zeros((1, 2))
         if not len(chosen):
-            return np.nan, np.nan
-        right, down, response = motion.common_shift(of_median[chosen], motion.spectra(picture, self.grid, chosen), self.grid)
-        return (right, down) if response > LEAST_RESPONSE else (np.nan, np.nan)
+            return np.full((len(pictures), 2), np.nan)
+        shifts, responses = motion.common_shifts(of_median[chosen], motion.spectra(pictures, self.grid, chosen), self.grid)
+        shifts[responses <= LEAST_RESPONSE] = np.nan
+        return shifts

@@ -238,3 +238,24 @@ def test_picture_is_upright_by_its_tag_and_damage_is_named(tmp_path: Path) -> No
         read_picture(tmp_path / "bad.png")
     with pytest.raises(MediaError, match="no such picture"):
         read_picture(tmp_path / "gone.png")
+
+
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv444p", "yuvj420p", "yuv420p10le", "gray"])
+def test_grey_is_the_luma_at_full_range_whatever_the_pixel_format(pixels: str, tmp_path: Path) -> None:
+    """Against the stored plane itself, stretched and averaged in floating point."""
+    generator = np.random.default_rng(5)
+    ground = cv2.GaussianBlur(generator.integers(0, 256, (120, 192)).astype(np.float32), (0, 0), 2)
+    picture = np.repeat(cv2.normalize(ground, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)[..., None], 3, axis=2)  # type: ignore[call-overload]
+    path = tmp_path / "lossless.mkv"
+    with av.open(str(path), "w") as container:
+        codec, options = ("mjpeg", {"flags": "+qscale", "global_quality": "118"}) if pixels.startswith("yuvj") else ("ffv1", {})
+        stream = container.add_stream(codec, rate=25, width=192, height=120, pix_fmt=pixels, options=options)
+        assert isinstance(stream, av.VideoStream)
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    for width, height in ((96, 60), (32, 20), (64, 40), (80, 50), (192, 120)):
+        found = next(frames(path, width=width, grey=True)).picture
+        assert found.shape == (height, width)
+        expected = cv2.resize(picture[..., 0].astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+        assert np.abs(found - expected).mean() < (2.5 if width == 80 else 1.0), width  # 2.4 is halved first
+        assert abs((found - expected).mean()) < 0.7
