@@ -7,10 +7,14 @@ one file and one row.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
 import hashlib
 import os
 import shutil
+import tempfile
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -74,16 +78,60 @@ def decode_whole(media: Path, name: str, timeout_s: float | None = None) -> Prob
 
 
 def settle(arrived: Path, sha256: str, workspace: Workspace) -> Path:
-    """Move a file, or a folder of stills, to the place that its content names; gives that place."""
+    """Put a file, or a folder of stills, at the place that its content names; gives that place.
+
+    A file stays where it arrived, too (one file with two names, where the disk can do that): until its row is written it may be needed
+    again. A folder moves.
+    """
     suffix = "" if arrived.is_dir() else arrived.suffix.lower()
     place = footage_folder(workspace) / f"{footage_id(sha256)}{suffix}"
-    if place.is_dir():
-        shutil.rmtree(place)  # left by a run that ended before its row was written: a folder cannot be replaced by rename
-    if arrived.is_file():
-        with arrived.open("rb") as file:
-            os.fsync(file.fileno())
-    arrived.replace(place)
+    if arrived.is_dir():
+        _settle_folder(arrived, sha256, place)
+        return place
+    with arrived.open("rb") as file:
+        os.fsync(file.fileno())
+    second = arrived.with_name(f"{arrived.name}.settling")
+    second.unlink(missing_ok=True)
+    try:
+        os.link(arrived, second)
+    except OSError:  # exFAT, some network disks
+        arrived.replace(place)
+    else:
+        second.replace(place)
+        second.unlink(missing_ok=True)  # replacing a name by another of the same file does nothing
     return place
+
+
+def sweep(workspace: Workspace, source: Source, source_ids: Iterable[str]) -> None:
+    """Remove what is left of the arrival of media whose rows are written."""
+    arriving = footage_folder(workspace) / ".incoming"
+    settled = {_source_key(source, source_id) for source_id in source_ids}
+    for folder in arriving.iterdir() if arriving.is_dir() else ():
+        if folder.name in settled:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _settle_folder(arrived: Path, sha256: str, place: Path) -> None:
+    """A folder gives way to no rename. What bears its name is the same stills from elsewhere, or something damaged, which is put aside."""
+    from manifests.media import content_sha256
+
+    while True:
+        try:
+            arrived.rename(place)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            return
+        try:
+            same = content_sha256(place) == sha256
+        except OSError:  # gone meanwhile
+            continue
+        if same:
+            shutil.rmtree(arrived)
+            return
+        with contextlib.suppress(FileNotFoundError), tempfile.TemporaryDirectory(dir=arrived.parent) as aside:
+            place.rename(Path(aside) / place.name)
 
 
 def footage_id(sha256: str) -> str:

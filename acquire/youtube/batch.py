@@ -14,13 +14,14 @@ import random
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from acquire.failures import KINDS, Failure, classify, is_due
+from acquire.failures import KINDS, Failure, Refused, classify, is_due
 from acquire.intake import (
     also_at,
     decode_whole,
@@ -33,6 +34,7 @@ from acquire.intake import (
     probed,
     read_footage,
     settle,
+    sweep,
 )
 from acquire.youtube.links import YOUTUBE, Link
 from acquire.youtube.lists import read_links
@@ -135,6 +137,7 @@ class _Batch:
     breaker: Breaker = field(default_factory=Breaker)
     rng: random.Random = field(default_factory=random.Random)
     before: Link | None = None  # the link on YouTube that was asked for last
+    pending: Counter[str] = field(default_factory=Counter)  # links that are yet to be asked for, by the video that they share
 
     def __post_init__(self) -> None:
         self.rows = {row.footage_id: row for row in read_footage(self.workspace)}
@@ -184,7 +187,11 @@ class _Batch:
         for link in waiting:
             self.not_asked(link)
         left_out = set(waiting)
-        return [link for link in asked if link not in left_out]
+        due = [link for link in asked if link not in left_out]
+        self.pending = Counter(link.whole_id for link in due)
+        if self.writes:  # a run that was killed after it wrote a row leaves what that came from
+            sweep(self.workspace, "youtube", {name.partition("#t=")[0] for name in have} - set(self.pending))
+        return due
 
     def expanded(self, link: Link) -> list[Link]:
         """The videos of a list; none, and a failed row, where the list itself cannot be had."""
@@ -211,13 +218,14 @@ class _Batch:
             self.not_asked(link)
             return []
         self.pause(link)
+        self.pending[link.whole_id] -= 1
         folder = incoming_folder(self.workspace, "youtube", link.whole_id)
         ydl, log = self.session(link)
         try:
             return [self.fetched(link, ydl, folder)]
         except Exception as error:  # any error is this link's failure, and the run goes on
             failure = classify(error, log.warnings)
-        if not failure.retryable:
+        if not failure.retryable and not self.pending[link.whole_id]:
             shutil.rmtree(folder, ignore_errors=True)
         return [self.failed(link, failure)]
 
@@ -231,7 +239,6 @@ class _Batch:
         found = decode_whole(arrived, link.url, self.settings.decode_timeout_s)
         sha256, size = file_sha256(arrived), arrived.stat().st_size
         place = settle(arrived, sha256, self.workspace)
-        shutil.rmtree(folder, ignore_errors=True)
         earlier = self.rows.get(failed_id("youtube", link.source_id))
         return Footage(
             footage_id=footage_id(sha256),
@@ -277,13 +284,15 @@ class _Batch:
         for key in dropped:
             self.rows.pop(key)
         self.rows.update((row.footage_id, row) for row in written)
+        arrived = {row.source_id.partition("#t=")[0] for row in rows if row.status == "ok"}
+        sweep(self.workspace, "youtube", {name for name in arrived if not self.pending[name]})
         for row in written:
             self.summary.add("kept" if row.status == "ok" else "failed", row.error_kind)
             self.on_row(row)
             if row.status == "failed":
                 self.say(f"{row.origin}: {row.error_kind}: {row.error}")
             if row.error_kind == "disk_full":
-                raise InputError(f"{footage_folder(self.workspace)}: no space left on the disk; free some and run again")
+                raise InputError(f"{footage_folder(self.workspace)}: {row.error}: {KINDS['disk_full'].advice}")
 
     def session(self, link: Link) -> tuple[Any, Any]:
         """yt-dlp for a link, and what it says. One for all of YouTube: what it has learned of the site is not asked for again."""
@@ -314,6 +323,8 @@ class _Batch:
         for number in itertools.count(1):
             try:
                 return fetch(link, ydl, folder, self.settings, lambda _offer: None)
+            except Refused:
+                raise  # ours to refuse, and no better at once
             except Exception as error:  # whatever its kind is, it is told by `attempt`
                 if number >= {"network": self.settings.tries, "forbidden": 2}.get(classify(error).kind, 1):
                     raise

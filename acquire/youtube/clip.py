@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 
@@ -88,7 +88,7 @@ def _packets(source: Path) -> _Packets:
     return _Packets(pts, tuple(number for number, packet in enumerate(found) if packet.is_keyframe), tick_s)
 
 
-def _of_video(container: av.container.InputContainer) -> Iterator[av.Packet]:
+def _of_video(container: av.container.InputContainer) -> Iterator[av.Packet[Any]]:
     return (packet for packet in container.demux(container.streams.video[0]) if packet.size)  # the last one only flushes
 
 

@@ -56,7 +56,7 @@ def stage(tmp_path: Path, clips: tuple[Path, Path]) -> Iterator[Stage]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_each_fault_ends_in_its_kind(case: Case, stage: Stage, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "work")
-    with case.arrange(stage) as link, pytest.raises(InputError, match="disk") if case.stops else contextlib.nullcontext():
+    with case.arrange(stage) as link, pytest.raises(InputError, match="no space left") if case.stops else contextlib.nullcontext():
         youtube([link], case.settings, workspace)
     (row,) = read_rows(Footage, workspace.table(Footage))
     assert row.error_kind == case.kind, row.error
