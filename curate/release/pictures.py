@@ -19,6 +19,8 @@ from manifests.media import Picture
 from manifests.tables import Scene
 from manifests.workspace import Workspace
 
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
+
 
 @dataclass(frozen=True)
 class WorkspacePictures:
@@ -131,6 +133,8 @@ def decoded(content: bytes, size: tuple[int, int], name: str) -> Picture:
 
     The size is compared before a pixel is decoded, so that a small file cannot ask for much memory.
     """
+    if not content.endswith(_PNG_END):  # Pillow is content with less
+        raise InputError(f"{name}: cannot be decoded as PNG (it does not end as one)")
     try:
         with Image.open(io.BytesIO(content), formats=("PNG",)) as picture:
             if picture.size != size:
