@@ -5,13 +5,16 @@ Imports nothing heavy, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 import json
 import math
 import os
+import signal
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -29,12 +32,13 @@ EXIT_SOME_FAILED = 3  # done, but some rows failed; 0 all done, 1 the command fa
 
 
 class Commands(click.Group):
-    """A group whose commands turn an InputError, a disk that is full or closed to us, or Ctrl-C into one line and exit code 1."""
+    """A group whose commands turn an InputError, a disk that is full or closed to us, Ctrl-C or SIGTERM into one line and exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; see the class."""
         try:
-            return super().invoke(ctx)
+            with _terminated_as_by_ctrl_c():
+                return super().invoke(ctx)
         except InputError as error:
             raise click.ClickException(str(error)) from error
         except BrokenPipeError:
@@ -44,6 +48,19 @@ class Commands(click.Group):
             raise click.ClickException(f"{where}{error.strerror or error}; mend that (space, permissions) and run again") from error
         except KeyboardInterrupt:
             raise click.ClickException("interrupted; what was done is kept: run the same command again to go on") from None
+
+
+@contextlib.contextmanager
+def _terminated_as_by_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM (of a batch system, of a shutdown) end the work as Ctrl-C does, instead of at once and in the middle of it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def usable_cores() -> int:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import os
+import signal
 import json
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -55,6 +57,8 @@ def measure(workspace: Workspace, settings: ExampleSettings, as_json: bool) -> N
         raise KeyboardInterrupt
     if settings.frames == 2:
         raise OSError(errno.ENOSPC, "No space left on device", "runs/log.csv")
+    if settings.frames == 3:
+        os.kill(os.getpid(), signal.SIGTERM)
     summary = Summary("clips")
     summary.add("kept", number=2)
     summary.add("rejected", "camera moves: 3.1 px (limit 1.0)")
@@ -77,6 +81,9 @@ def test_exit_codes_tell_the_truth() -> None:
     assert invoke(tool, ["measure", "--set", "strict=perhaps"]).exit_code == 2
     failed = invoke(tool, ["measure", "--set", "frames=0"])
     assert (failed.exit_code, failed.output.strip()) == (1, "Error: clip.mp4: holds nothing; bring another")
+    ended = invoke(tool, ["measure", "--set", "frames=3"])
+    assert (ended.exit_code, ended.output.split(";")[0]) == (1, "Error: interrupted")
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     stopped = invoke(tool, ["measure", "--set", "frames=1"])
     assert stopped.exit_code == 1
     assert "run the same command again" in stopped.output
