@@ -1,178 +1,199 @@
-"""Scenes of one place, however often uploaded; splits that share neither a place nor a source.
+"""Scenes of one place, however often uploaded: re-encoded, resized, cropped, mirrored, in another light.
 
-A scene's place is known by a hash of its temporal median, which holds no rain; scenes with near hashes show one place. All scenes that
-are tied by a place or by a source, directly or through others, go to one split, drawn by a hash of the tie's first source. What a table
-already says is kept: adding data moves no old scene. Where new scenes would tie old ones of different splits (a compilation of two known
-places), the new ones are rejected. `hold_out` alone overrules: whatever is tied to a footage that it names goes to `test`.
+A scene is known by its temporal median, which holds no rain, reduced to a local ternary pattern (after Tan and Triggs 2010): each of 64x64
+cells is brighter than its surroundings, darker, or neither. So neither light nor codec counts for much, and the pattern fits a column.
+A copy may show a part of the picture only. So the patterns of all scenes are first compared coarsely with 256 crops of each other, one
+matrix product a scene; the few pairs that come near are aligned by an affine warp (Evangelidis and Psarakis 2008) and compared block by
+block in fine detail. Half of the blocks must agree well, which leaves room for logos, tickers and changed things.
+
+Links can be wrong, so they do not simply chain: two clusters join when at least half of all pairs between them are linked.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from manifests.tables import Scene, Split
+Pattern = npt.NDArray[np.float32]  # (SIDE, SIDE): 1 brighter than the surroundings, -1 darker, 0 neither
+Vectors = npt.NDArray[np.float32]
 
-HASH_SIDE = 16  # cells a side: two bits a cell
-LEAST_CONTRAST = 4.0  # grey levels: below this standard deviation (dark, foggy) a hash is that of noise, and there is none
-HELD_MOST_FIRST: tuple[Split, ...] = ("test", "val", "train")
+SIDE = 64  # cells a side
+SURROUNDINGS = 17  # side of the box that a cell is compared with, cells
+FAINT_LEVELS = 1.0  # grey levels: weaker contrast (dark, fog) is what codecs leave of noise
+BLOCK = 16  # cells a side: patterns are compared block by block
+LEAST_BLOCKS = 6  # of 16 that hold texture, for a picture to be told by
+LEAST_TEXTURE = 0.2  # share of a block's cells that are brighter or darker than their surroundings
+
+VIEW_SIDE = 12  # cells a side of a crop when all are compared with all
+SPANS = [(at, 1.0 - step / 20) for step in range(7) for at in np.arange(step + 1) / 20]  # of a side: where a crop begins, its size
+NEAR = 0.55  # correlation of two such crops from which a pair is looked at closely; 10 % cropped copies have at least .65
+NEAR_AS_IT_IS = 0.3  # of the whole pictures from which these are tried as well, since a logo may lead to a wrong crop
+FINE = 9  # side of the box, cells: what is coarser does not count in the close look, since streets and skylines are coarsely alike
+LEAST_OVERLAP = 0.5  # of the one picture's area must lie in the other's
+LEAST_AREA = 0.3  # of the other picture's area must be seen
 
 
 @dataclass(frozen=True, slots=True)
-class Splitting:
-    """How scenes are split."""
+class Link:
+    """Two scenes, by their numbers, that show one place."""
 
-    place_distance: float  # most share of differing bits between two hashes of one place
-    val_fraction: float
-    test_fraction: float
+    one: int
+    other: int
+    resemblance: float
 
 
 def place_hash(picture: npt.NDArray[np.uint8]) -> str | None:
-    """Perceptual hash of a picture (HWC RGB or HW), 128 hex digits; null for one too dark or foggy to tell places by.
-
-    A difference hash: whether each cell of a small grey copy is brighter than its neighbour to the left, and than the one above. Blind to
-    size, codec, brightness and contrast.
-    """
+    """The local ternary pattern of a picture (HWC RGB or HW), hex; null for one too dark, foggy or empty to tell places by."""
     grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, (HASH_SIDE + 1, HASH_SIDE + 1), interpolation=cv2.INTER_AREA).astype(np.int16)
-    if float(small.std()) < LEAST_CONTRAST:
+    how = cv2.INTER_AREA if min(grey.shape) >= SIDE else cv2.INTER_LINEAR
+    cells = cv2.resize(grey, (SIDE, SIDE), interpolation=how).astype(np.float32)
+    contrast = cells - cv2.blur(cells, (SURROUNDINGS, SURROUNDINGS))
+    faint = max(FAINT_LEVELS, 0.5 * float(np.median(np.abs(contrast))))
+    textured = _blocks(np.asarray(np.abs(contrast) > faint, np.float32)).mean(axis=1) >= LEAST_TEXTURE
+    if textured.sum() < LEAST_BLOCKS:
         return None
-    rises_right = small[:HASH_SIDE, 1:] > small[:HASH_SIDE, :HASH_SIDE]
-    rises_down = small[1:, :HASH_SIDE] > small[:HASH_SIDE, :HASH_SIDE]
-    return np.packbits(np.concatenate([rises_right.ravel(), rises_down.ravel()])).tobytes().hex()
+    return np.packbits(np.stack([contrast > faint, contrast < -faint])).tobytes().hex()
 
 
-def assign_splits(scenes: Sequence[Scene], known: Sequence[Scene], held_out: Collection[str], splitting: Splitting) -> list[Scene]:
-    """The scenes with `place_id` and `split` set; rows without frames stay as they are.
+def links(hashes: Sequence[str], least_resemblance: float) -> list[Link]:
+    """The pairs of scenes that show one place, mirrored or not, in order of their numbers.
 
-    `known`: earlier rows, whose places and splits (also of their sources) are kept. `held_out`: source ids that go to `test` with all
-    that is tied to them. A new scene that ties together known ones of different splits comes back with a reason and no split.
+    `least_resemblance`: of the aligned fine detail of the pictures' middling block, a correlation.
     """
-    placed = {row.scene_id: row for row in known if row.split is not None}
-    made = sorted((scene for scene in scenes if scene.frames), key=lambda scene: (scene.scene_id not in placed, scene.scene_id))
-    clusters = _clusters(made, splitting.place_distance)
-    cluster_of = _numbered(clusters)
-    split_of_source = _by_source(placed.values())
-
-    def earlier(group: Sequence[Scene]) -> set[Split]:
-        """The splits that a group's scenes and sources had before."""
-        own: set[Split] = {split for scene in group if scene.scene_id in placed and (split := placed[scene.scene_id].split)}
-        return own.union(*(split_of_source.get(scene.source_id, set()) for scene in group))
-
-    between: dict[str, set[Split]] = {}  # new scenes that tie different splits together
-    for group in _groups(made, cluster_of):
-        if len(earlier(group)) > 1 and not _held(group, held_out):
-            between.update((scene.scene_id, earlier(group)) for scene in group if scene.scene_id not in placed)
-    splits: dict[str, Split] = {}
-    drawn: list[list[Scene]] = []
-    left = [scene for scene in made if scene.scene_id not in between]
-    for group in _groups(left, _numbered(_clusters(left, splitting.place_distance)) if between else cluster_of):
-        if not earlier(group) and not _held(group, held_out):
-            drawn.append(group)
-        split = _split_of(group, earlier(group), held_out, splitting)
-        splits.update((scene.scene_id, split) for scene in group)
-    if drawn and "train" not in splits.values():  # a handful of scenes must be of use for training
-        splits.update((scene.scene_id, "train") for scene in min(drawn, key=lambda group: _draw(_first_source(group))))
-    names = {scene.scene_id: _place_name(scene, cluster, placed) for cluster in clusters for scene in cluster}
-
-    def assigned(scene: Scene) -> Scene:
-        if not scene.frames:
-            return scene
-        reason = None
-        if scene.scene_id in between:
-            reason = f"ties scenes of different splits together: {' and '.join(sorted(between[scene.scene_id]))}"
-        return dataclasses.replace(scene, place_id=names[scene.scene_id], split=splits.get(scene.scene_id), reason=reason)
-
-    return [assigned(scene) for scene in scenes]
+    patterns = [_pattern(stored) for stored in hashes]
+    best: dict[tuple[int, int], float] = {}
+    for one, other, mirrored, view in _near(patterns):
+        seen = patterns[other][:, ::-1] if mirrored else patterns[other]
+        pair = min(one, other), max(one, other)
+        if best.get(pair, 0.0) < least_resemblance:
+            best[pair] = max(best.get(pair, 0.0), resemblance(patterns[one], np.ascontiguousarray(seen), view))
+    return [Link(*pair, found) for pair, found in sorted(best.items()) if found >= least_resemblance]
 
 
-def _split_of(group: Sequence[Scene], before: set[Split], held_out: Collection[str], splitting: Splitting) -> Split:
-    if _held(group, held_out):
-        return "test"
-    for split in HELD_MOST_FIRST:
-        if split in before:
-            return split
-    drawn = _draw(_first_source(group))
-    if drawn < splitting.test_fraction:
-        return "test"
-    return "val" if drawn < splitting.test_fraction + splitting.val_fraction else "train"
+def clusters(count: int, known: Sequence[Sequence[int]], found: Sequence[Link]) -> list[list[int]]:
+    """Scenes 0 to count - 1 in clusters of one place: the `known` ones, joined where half of all pairs between two are linked.
+
+    The surest links come first. Clusters and scenes are in order of their numbers.
+    """
+    cluster = {scene: {scene} for scene in range(count)}
+    linked: dict[int, set[int]] = defaultdict(set)
+    for link in found:
+        linked[link.one].add(link.other)
+        linked[link.other].add(link.one)
+
+    def join(one: set[int], other: set[int]) -> None:
+        one |= other
+        cluster.update(dict.fromkeys(other, one))
+
+    for place in known:
+        for before, after in pairwise(place):
+            if cluster[before] is not cluster[after]:
+                join(cluster[before], cluster[after])
+    waiting = sorted(found, key=lambda link: (-link.resemblance, link.one, link.other))
+    changed = True
+    while changed:
+        changed = False
+        for link in waiting:
+            one, other = cluster[link.one], cluster[link.other]
+            if one is not other and 2 * sum(len(linked[scene] & other) for scene in one) >= len(one) * len(other):
+                join(one, other)
+                changed = True
+        waiting = [link for link in waiting if cluster[link.one] is not cluster[link.other]]
+    return sorted(sorted(scenes) for scenes in {id(scenes): scenes for scenes in cluster.values()}.values())
 
 
-def _held(group: Iterable[Scene], held_out: Collection[str]) -> bool:
-    return any(scene.source_id in held_out for scene in group)
+def resemblance(pattern: Pattern, other: Pattern, view: int) -> float:
+    """How alike two patterns are where they overlap, once the other is aligned with a view (see `_views`) of the first; 0 where it is not.
+
+    The median over blocks of the correlation of their fine detail.
+    """
+    first, second = (np.asarray(cv2.GaussianBlur(cells, (0, 0), 1.0), np.float32) for cells in (pattern, other))
+    (top, height), (left, width) = SPANS[view // len(SPANS)], SPANS[view % len(SPANS)]
+    start = np.array([[width, 0, left * SIDE + width / 2 - 0.5], [0, height, top * SIDE + height / 2 - 0.5]], np.float32)
+    end_after = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-4)
+    try:
+        _, warp = cv2.findTransformECC(second, first, start, cv2.MOTION_AFFINE, end_after, None, 3)  # type: ignore[call-overload]
+    except cv2.error:  # it does not converge: nothing to align
+        return 0.0
+    seen = np.asarray(cv2.warpAffine(np.ones_like(first), warp, (SIDE, SIDE), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP), np.float32)
+    overlap = float(seen.mean())
+    if overlap < LEAST_OVERLAP or overlap * abs(float(np.linalg.det(warp[:, :2]))) < LEAST_AREA:
+        return 0.0
+    aligned = np.asarray(cv2.warpAffine(first, warp, (SIDE, SIDE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP), np.float32)
+    found = _block_correlations(_fine(aligned), _fine(second), seen)
+    return float(np.median(found)) if len(found) >= LEAST_BLOCKS else 0.0
 
 
-def _first_source(group: Iterable[Scene]) -> str:
-    return min(scene.source_id for scene in group)
+def _near(patterns: Sequence[Pattern]) -> Iterator[tuple[int, int, bool, int]]:
+    """Pairs worth a close look: (one, other, whether the other is mirrored, which view of the one its whole picture resembles).
+
+    The surest view each way, and the whole picture.
+    """
+    wholes, mirrored = np.zeros((2, len(patterns), VIEW_SIDE**2), np.float32)
+    for number, pattern in enumerate(patterns):
+        wholes[number], mirrored[number] = _views(pattern)[0], _views(pattern[:, ::-1])[0]
+    for one, pattern in enumerate(patterns):
+        views = _views(pattern)
+        for flipped, others in ((False, wholes), (True, mirrored)):
+            likeness = views @ others.T
+            surest = likeness.argmax(axis=0)
+            for other in np.flatnonzero(likeness.max(axis=0) >= NEAR):
+                if other != one:
+                    tried = {int(surest[other]), *([0] if likeness[0, other] >= NEAR_AS_IT_IS else [])}
+                    yield from ((one, int(other), flipped, view) for view in sorted(tried))
 
 
-def _draw(source_id: str) -> float:
-    """A number in [0, 1) that depends on the source id alone."""
-    return int.from_bytes(hashlib.sha256(source_id.encode()).digest()[:6]) / 2**48
+def _views(pattern: npt.NDArray[np.float32]) -> Vectors:
+    """All crops of a pattern, shrunk, each a vector of mean 0 and length 1: (crops, VIEW_SIDE²). Crop 0 is the whole picture."""
+    shrink = _shrinking()
+    spans = len(SPANS)
+    cropped = (shrink @ pattern @ shrink.T).reshape(spans, VIEW_SIDE, spans, VIEW_SIDE).transpose(0, 2, 1, 3)
+    vectors = cropped.reshape(spans * spans, VIEW_SIDE * VIEW_SIDE)
+    vectors = vectors - vectors.mean(axis=1, keepdims=True)
+    return np.asarray(vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-6), np.float32)
 
 
-def _by_source(rows: Iterable[Scene]) -> dict[str, set[Split]]:
-    splits: dict[str, set[Split]] = defaultdict(set)
-    for row in rows:
-        if row.split is not None:
-            splits[row.source_id].add(row.split)
-    return splits
+@lru_cache(maxsize=1)
+def _shrinking() -> Vectors:
+    """Averages over the cells' shares in each part of each span along one axis: (spans * VIEW_SIDE, SIDE)."""
+    edges = np.array([[at + size * step / VIEW_SIDE for step in range(VIEW_SIDE + 1)] for at, size in SPANS]) * SIDE
+    low, high = edges[:, :-1].reshape(-1, 1), edges[:, 1:].reshape(-1, 1)
+    cells = np.arange(SIDE)
+    inside = np.clip(np.minimum(high, cells + 1) - np.maximum(low, cells), 0.0, None)
+    return np.asarray(inside / (high - low), np.float32)
 
 
-def _place_name(scene: Scene, cluster: Sequence[Scene], placed: Mapping[str, Scene]) -> str:
-    """A scene's place: what an earlier row of it says, else of its cluster's first scene, else named after that one."""
-    for row in (scene, cluster[0]):
-        if row.scene_id in placed and (name := placed[row.scene_id].place_id) is not None:
-            return name
-    return f"place-{cluster[0].scene_id}"
+def _pattern(stored: str) -> Pattern:
+    bits = np.unpackbits(np.frombuffer(bytes.fromhex(stored), np.uint8)).reshape(2, SIDE, SIDE).astype(np.float32)
+    return np.asarray(bits[0] - bits[1], np.float32)
 
 
-def _clusters(made: Sequence[Scene], most: float) -> list[list[Scene]]:
-    """Scenes whose hashes are near; one without a hash stands with its own footage."""
-    ties: list[tuple[Hashable, Hashable]] = []
-    hashed = [scene for scene in made if scene.place_hash is not None]
-    bytes_of = [np.frombuffer(bytes.fromhex(scene.place_hash or ""), dtype=np.uint8) for scene in hashed]
-    signs = np.unpackbits(np.array(bytes_of), axis=1).astype(np.float32) * 2 - 1 if hashed else np.empty((0, 1), np.float32)
-    for index, scene in enumerate(hashed):
-        apart = (1 - signs[index + 1 :] @ signs[index] / signs.shape[1]) / 2  # share of differing bits
-        ties += [(scene.scene_id, hashed[index + 1 + int(other)].scene_id) for other in np.flatnonzero(apart <= most)]
-    ties += [(scene.scene_id, ("footage", scene.footage_id)) for scene in made if scene.place_hash is None]
-    return _connected(made, ties)
+def _fine(cells: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.asarray(cells - cv2.blur(cells, (FINE, FINE)), np.float32)
 
 
-def _numbered(clusters: Sequence[Sequence[Scene]]) -> dict[str, int]:
-    return {scene.scene_id: number for number, cluster in enumerate(clusters) for scene in cluster}
+def _blocks(cells: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Cells by block: (blocks, cells of one)."""
+    along = SIDE // BLOCK
+    return cells.reshape(along, BLOCK, along, BLOCK).transpose(0, 2, 1, 3).reshape(along * along, BLOCK * BLOCK)
 
 
-def _groups(made: Sequence[Scene], cluster_of: Mapping[str, int]) -> list[list[Scene]]:
-    """Scenes tied by a place or by a source, directly or through others."""
-    ties: list[tuple[Hashable, Hashable]] = []
-    for scene in made:
-        ties += [(scene.scene_id, ("cluster", cluster_of[scene.scene_id])), (scene.scene_id, ("source", scene.source_id))]
-    return _connected(made, ties)
-
-
-def _connected(scenes: Sequence[Scene], ties: Iterable[tuple[Hashable, Hashable]]) -> list[list[Scene]]:
-    """Scenes in groups of those that ties connect, groups and scenes in order of first appearance (union-find)."""
-    parent: dict[Hashable, Hashable] = {}
-
-    def root(node: Hashable) -> Hashable:
-        parent.setdefault(node, node)
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    for one, other in ties:
-        parent[root(one)] = root(other)
-    groups: dict[Hashable, list[Scene]] = defaultdict(list)
-    for scene in scenes:
-        groups[root(scene.scene_id)].append(scene)
-    return list(groups.values())
+def _block_correlations(
+    one: npt.NDArray[np.float32], other: npt.NDArray[np.float32], seen: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float64]:
+    """The correlation of each block that is seen at least by half and textured in either; 0 where one alone is."""
+    weight = _blocks(seen).astype(np.float64)
+    total = np.maximum(weight.sum(axis=1, keepdims=True), 1.0)
+    a, b = _blocks(one), _blocks(other)
+    a, b = (values - (values * weight).sum(axis=1, keepdims=True) / total for values in (a, b))
+    strengths = [np.sqrt((values * values * weight).sum(axis=1) / total[:, 0]) for values in (a, b)]
+    told = (weight.mean(axis=1) >= 0.5) & (np.maximum(*strengths) >= 0.1)
+    product = (a * b * weight).sum(axis=1) / total[:, 0] / np.maximum(strengths[0] * strengths[1], 1e-3)
+    return np.asarray(product[told], np.float64)

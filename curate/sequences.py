@@ -24,7 +24,7 @@ from manifests.workspace import Workspace
 if TYPE_CHECKING:
     from curate.farthest_point import Choice
 
-VERSION = 1  # of how scenes are chosen and written
+VERSION = 2  # of how scenes are chosen and written
 CHOOSING = ("n_frames", "gap_s", "gap_frames", "light_range", "most_scenes")  # settings that a scene's frames depend on
 DOUBLE = "same pictures"  # how the reason begins of what another segment gives as well
 TIMEOUT_S = 1800.0  # and as long again as the segment's frames may take
@@ -39,7 +39,7 @@ class SequencesSettings:
     gap_frames: Annotated[int, "least distance of two frames of a scene, in frames of a video; 2: never adjacent ones"] = 2
     light_range: Annotated[float, "most range of the light within a scene, grey levels"] = 6.0
     most_scenes: Annotated[int, "most scenes from one segment"] = 4
-    place_distance: Annotated[float, "most share of differing bits between two scenes' hashes of one place, 0-1"] = 0.22
+    place_resemblance: Annotated[float, "least correlation of two scenes' aligned fine detail for one place, 0-1"] = 0.65
     val_fraction: Annotated[float, "share of places for validation"] = 0.1
     test_fraction: Annotated[float, "share of places for testing"] = 0.1
     hold_out: Annotated[tuple[str, ...], "glob patterns of footage (origin, source id, title, file name) that goes to test"] = ()
@@ -266,10 +266,10 @@ def _with_split_of(row: Scene, old: Sequence[Scene]) -> Scene:
 
 
 def _split(made: Sequence[Scene], state: _State, settings: SequencesSettings) -> list[Scene]:
-    from curate.places import Splitting, assign_splits
+    from curate.splits import Splitting, assign_splits
 
     held_out = {row.source_id for row in state.footage.values() if is_held_out(row, settings.hold_out)}
-    splitting = Splitting(settings.place_distance, settings.val_fraction, settings.test_fraction)
+    splitting = Splitting(settings.place_resemblance, settings.val_fraction, settings.test_fraction)
     return assign_splits(made, [*state.known, *made], held_out, splitting)
 
 

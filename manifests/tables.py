@@ -193,7 +193,7 @@ class Scene:
     mask: Annotated[str | None, "PNG of the pictures' size, 255 where training may look; null: everywhere"] = None
     median: Annotated[str | None, "PNG of the frames' temporal median"] = None
     coverage_radius: Annotated[float | None, "largest distance of any good frame's rain to its nearest chosen one, fixed scales"] = None
-    place_hash: Annotated[str | None, "perceptual hash of the temporal median, hex"] = None
+    place_hash: Annotated[str | None, "ternary pattern of the temporal median, hex: what places are told by; null: too dark or empty"] = None
     measured_from: Annotated[str, "hash of segment, rain, settings and stage version: the resume key"] = ""
 
 

@@ -263,7 +263,7 @@ def test_the_key_follows_the_frames_that_rain_and_not_the_splits() -> None:
     here = measured_from(segment, rain, SETTINGS)
     assert measured_from(segment, dataclasses.replace(rain, frame_raining=(True, False, False)), SETTINGS) != here
     assert measured_from(segment, rain, dataclasses.replace(SETTINGS, gap_s=0.2)) != here
-    assert measured_from(segment, rain, dataclasses.replace(SETTINGS, hold_out=("a",), val_fraction=0.3, place_distance=0.1)) == here
+    assert measured_from(segment, rain, dataclasses.replace(SETTINGS, hold_out=("a",), val_fraction=0.3, place_resemblance=0.8)) == here
 
 
 def test_settings_that_make_no_sense_are_refused() -> None:
