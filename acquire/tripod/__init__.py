@@ -5,7 +5,7 @@ from acquire.tripod import TripodSettings, tripod
 tripod([Path("/media/card")], TripodSettings(), Workspace(Path()), workers=2)
 """
 
+from acquire.tripod.batch import found_footage, tripod
 from acquire.tripod.settings import TripodSettings
-from acquire.tripod.tripod import found_footage, tripod
 
 __all__ = ["TripodSettings", "found_footage", "tripod"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from acquire.failures import Refused
@@ -18,7 +19,11 @@ def file_hashes(found: Found) -> list[str]:
     """The SHA-256 of each of its files, in order. Raises OSError where one cannot be read."""
     from manifests.files import file_sha256
 
-    return [file_sha256(file) for file in found.files]
+    hashes = []
+    for file in found.files:
+        with _naming(file):
+            hashes.append(file_sha256(file))
+    return hashes
 
 
 def content_sha256(found: Found, hashes: Sequence[str]) -> str:
@@ -74,11 +79,24 @@ def bring(found: Found, hashes: Sequence[str], arriving: Path) -> Path:
     for picture, name, sha256 in zip(found.pictures, stored_names(found), hashes, strict=True):
         if found.raw:
             copy = _copy(picture, arriving / "raw" / picture.name, sha256)
-            balance = develop(copy, arriving / "stills" / name, balance)
+            try:
+                balance = develop(copy, arriving / "stills" / name, balance)
+            except Refused as error:
+                raise Refused(error.kind, str(error).replace(str(copy), str(picture))) from error
             copy.unlink()
         else:
             _copy(picture, arriving / "stills" / name, sha256)
     return arriving / "stills"
+
+
+@contextmanager
+def _naming(file: Path) -> Iterator[None]:
+    """An error in reading tells no name of itself."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(file)
+        raise
 
 
 def _copy(source: Path, target: Path, sha256: str) -> Path:
@@ -86,7 +104,8 @@ def _copy(source: Path, target: Path, sha256: str) -> Path:
     from manifests.files import file_sha256
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+    with _naming(source):
+        shutil.copyfile(source, target)
     with target.open("rb") as file:
         os.fsync(file.fileno())
     if file_sha256(target) != sha256:

@@ -17,6 +17,7 @@ from acquire.intake import decode_whole, failed_row, footage_id, incoming_folder
 from acquire.tripod.cards import Found
 from acquire.tripod.copies import bring, content_sha256, file_hashes, is_whole_folder
 from acquire.tripod.exif import exposure_of
+from acquire.tripod.raw import available
 from acquire.tripod.recordings import confirmed
 from acquire.tripod.settings import TripodSettings
 from acquire.tripod.video_tags import read_video_tags
@@ -64,8 +65,6 @@ def tool() -> str:
 
     import av
 
-    from acquire.tripod.raw import available
-
     return f"PyAV {av.__version__}" + (f", rawpy {metadata.version('rawpy')}" if available() else "")
 
 
@@ -77,7 +76,7 @@ def _row(found: Found, settings: TripodSettings, workspace: Workspace, known: Ma
         return failed(found, _failure(error), None)
     if there := known.get(content):
         return dataclasses.replace(there, source_id=found.name, origin=found.name, also_at=())
-    if settings.in_place and (refusal := _cannot_stay(found)) is not None:
+    if (refusal := _refusal(found, settings)) is not None:
         return failed(found, Failure("unsupported", refusal), None)
     arriving = incoming_folder(workspace, "tripod", found.name)
     try:
@@ -116,11 +115,13 @@ def _taken(found: Found, hashes: Sequence[str], content: str, arriving: Path, se
     )
 
 
-def _cannot_stay(found: Found) -> str | None:
-    """Why a series cannot be used where it lies."""
-    if found.raw:
+def _refusal(found: Found, settings: TripodSettings) -> str | None:
+    """Why a series cannot be taken so, although nothing is wrong with it."""
+    if found.raw and settings.in_place:
         return f"{found.name}: raw pictures are developed into the workspace; leave --in-place out"
-    if found.shots and not is_whole_folder(found):
+    if found.raw and not available():
+        return f"{found.name}: raw pictures need the extra [raw]: pip install 'rainlapse[raw]', and run again"
+    if found.shots and settings.in_place and not is_whole_folder(found):
         return f"{found.name}: its folder holds other pictures too, or sorts them otherwise; leave --in-place out"
     return None
 

@@ -58,10 +58,8 @@ def develop(picture: Path, target: Path, white_balance: list[float] | None) -> l
     """Develop a raw picture to a PNG file, upright, 8 bit a channel, with the EXIF that says when and how it was taken.
 
     `white_balance` multiplies red, green, blue and the second green; None takes the picture's own, as the camera set it. Gives the one
-    used, for the next picture of the series. Raises Refused where the extra `[raw]` is missing or LibRaw cannot read the picture.
+    used, for the next picture of the series. Needs the extra `[raw]`. Raises Refused where LibRaw cannot read the picture.
     """
-    if not available():
-        raise Refused("unsupported", f"{picture}: raw pictures need the extra [raw]: pip install 'rainlapse[raw]', and run again")
     import rawpy
     from PIL import Image
 

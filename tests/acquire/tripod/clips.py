@@ -16,7 +16,9 @@ TRANSPORT = {"mpegts_m2ts_mode": "1", "mpegts_flags": "pat_pmt_at_frames"}
 _PACKET = 192  # bytes of a packet on a card: a transport stream's 188 behind a time stamp
 
 
-def record(path: Path, numbers: Iterable[int], tags: Mapping[str, str] = {}, timecode: str | None = None, **codec: str) -> Path:
+def record(
+    path: Path, numbers: Iterable[int], tags: Mapping[str, str] = {}, timecode: str | None = None, x264: str = "", **codec: str
+) -> Path:
     """Numbered pictures at 25 fps, with B-frames and a key frame every 10; AVCHD's stream where the name ends in MTS."""
     path.parent.mkdir(parents=True, exist_ok=True)
     transport = path.suffix.lower() == ".mts"
@@ -24,7 +26,9 @@ def record(path: Path, numbers: Iterable[int], tags: Mapping[str, str] = {}, tim
     options = dict(TRANSPORT) if transport else {"movflags": "use_metadata_tags"}
     with av.open(str(path), "w", format="mpegts" if transport else None, options=options) as container:
         container.metadata.update(tags)
-        stream = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast", "bf": "2", "x264-params": "threads=1", **codec})
+        stream = container.add_stream(
+            "libx264", rate=FPS, options={"preset": "veryfast", "bf": "2", "x264-params": f"threads=1:{x264}".rstrip(":"), **codec}
+        )
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.gop_size = 10

@@ -18,12 +18,6 @@ def names(found: Found) -> list[str]:
     return [file.name for file in found.files]
 
 
-@pytest.fixture
-def card(tmp_path: Path) -> Path:
-    (tmp_path / "card").mkdir()
-    return tmp_path / "card"
-
-
 def look(card: Path, settings: TripodSettings = TripodSettings()) -> tuple[list[Found], int]:  # noqa: B008 (frozen)
     found = find([card], Workspace(card.parent / "work"), settings)
     return found.found, found.ignored

