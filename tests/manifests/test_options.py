@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import json
 import os
 import signal
-import json
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
