@@ -17,6 +17,8 @@ from curate.measures import NO_VIEW, WINDOW, Measures
 
 CUT_RESEMBLANCE = 0.35  # frames across a cut resemble each other less; see curate.appearance
 REPEAT_LEVELS = 0.005  # mean absolute difference, grey levels
+LIVELY_LEVELS = 1.0  # a tenth of the frames change by as much: rain, wind, noise; measured on rain: at least 1.1 at the median
+QUIET_LEVELS = 0.05  # an encoder at work on a picture that stands
 FLASH_S = 0.5  # longest flash
 FLASH_LEVELS = 5.0  # grey levels by which a flash is brighter than what is before and after it
 UNLIKE = 0.5  # two views resemble each other less
@@ -108,6 +110,27 @@ def frozen_frames(measures: Measures) -> npt.NDArray[np.bool_]:
         if end - first >= WINDOW:
             frozen[first:end] = True
     return frozen
+
+
+def stalls(measures: Measures, first: int, end: int) -> list[int]:
+    """Frames of [first, end) at which a lively picture stands still for a window's length or more, or comes to life again.
+
+    A stream that stalls repeats its picture while it is encoded on. Where nothing is lively, a scene without rain and wind that an encoder
+    has smoothed looks the same; there are no stalls then. Pictures doubled to reach a frame rate are none either.
+    """
+    change = measures.change[first:end]
+    if len(change) < 2 * WINDOW or np.percentile(change[1:], 90) < LIVELY_LEVELS:
+        return []
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(change, WINDOW // 2, mode="edge"), WINDOW + 1)
+    quiet = np.percentile(around, 75, axis=1) < QUIET_LEVELS
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], quiet, [False]]).astype(np.int8))).reshape(-1, 2)
+    found = []
+    for begins, ends in edges:
+        if ends - begins >= WINDOW:
+            still = np.flatnonzero(change < QUIET_LEVELS)
+            near = still[(still >= begins - WINDOW // 2) & (still < ends + WINDOW // 2)]
+            found += [first + int(near[0]) - 1, first + int(near[-1]) + 1]
+    return [frame for frame in found if first < frame < end]
 
 
 def count_flashes(brightness: npt.NDArray[np.floating], least_levels: float = 12.0) -> int:

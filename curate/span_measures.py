@@ -58,22 +58,27 @@ def measured_span(measures: Measures, first: int, end: int) -> Segment:
 
 
 def excursions(measures: Measures, first: int, end: int) -> tuple[float, float, float]:
-    """How far the camera went in [first, end): px of the picture's middle, relative zoom, degrees of roll; worst of the views."""
+    """How far the camera went in [first, end): px of the picture's middle, relative zoom, degrees of roll; worst of the views.
+
+    A steady drift is followed to the span's first and last frames, where windows only tell of their middles.
+    """
     windows = _windows(measures, first, end)
     plain = spans.Limits(1.0, 1.0)
     path = spans.frame_path(measures, plain)
-    middle, _ = spans.camera_places(measures, plain)
+    middle, corner = spans.camera_places(measures, plain)
+    to_corner = np.hypot(measures.width, measures.height) / 2
     shift = zoom = roll = 0.0
     for view in np.unique(measures.view[windows]):
         if view == NO_VIEW:
             continue
         chosen = windows[measures.view[windows] == view]
-        shift = max(shift, spans.extent(middle[chosen]))
+        shift = max(shift, spans.excursion(middle[chosen]))
         if len(chosen) < 3:  # windows that reach beyond the span, or a span shorter than a window: only single frames tell
             frames = np.arange(max(first, measures.window_first[chosen[0]]), min(end, measures.window_end[chosen[-1]]))
             of_view = np.isin(np.searchsorted(measures.window_first, frames, side="right") - 1, chosen)
             shift = max(shift, spans.extent(path[frames[of_view]]))
-        zoom, roll = max(zoom, float(np.ptp(measures.scale[chosen]))), max(roll, float(np.ptp(measures.roll_deg[chosen])))
+        zoom = max(zoom, spans.excursion(corner[chosen].real.astype(complex)) / to_corner)
+        roll = max(roll, float(np.degrees(spans.excursion(corner[chosen].imag.astype(complex)) / to_corner)))
     return shift, zoom, roll
 
 

@@ -44,11 +44,26 @@ class Piece:
 
 
 def camera_places(measures: Measures, limits: Limits) -> tuple[Places, Places]:
-    """Each window's place as complex px over the limits: of the picture's middle, and of its corners by zoom and roll (w,)."""
+    """Each window's place as complex px over the limits: of the picture's middle, and of its corners by zoom and roll (w,).
+
+    Zoom and roll are the least certain of what is measured, and a camera does not zoom in and out again within a second: a window that
+    differs in them from those before and after it is given the middle of the three.
+    """
     middle = (measures.right_px + 1j * measures.down_px) / limits.shift_px
     to_corner = np.hypot(measures.width, measures.height) / 2
     corner = to_corner * ((measures.scale - 1) + 1j * np.radians(measures.roll_deg)) / limits.edge_px
-    return middle.astype(np.complex128), corner.astype(np.complex128)
+    corner = corner.astype(np.complex128)
+    for view in np.unique(measures.view):
+        known = np.flatnonzero((measures.view == view) & ~np.isnan(corner))
+        corner[known] = _without_outliers(corner[known].real) + 1j * _without_outliers(corner[known].imag)
+    return middle.astype(np.complex128), corner
+
+
+def excursion(places: Places) -> float:
+    """How far the camera went, of whose places there is one a window: their extent, and what a steady drift adds before the first
+    window's middle and after the last one's."""
+    known = places[~np.isnan(places)]
+    return extent(known) + abs(_middle_of(np.diff(known))) if len(known) > 2 else extent(known)
 
 
 def extent(places: Places) -> float:
@@ -105,8 +120,7 @@ def still_pieces(measures: Measures, run: Run, limits: Limits, least_frames: int
                 known = away[begins - path.edges[0] : ends - path.edges[0]]
                 known = known[~np.isnan(known)]
                 jitter = float(np.percentile(known, 95)) if len(known) else 0.0
-                drift = max(_drift(path.middle[first:end]), _drift(path.corner[first:end]))
-                pieces.append(Piece(begins, ends, drift, jitter))
+                pieces.append(Piece(begins, ends, _drift(path, begins, ends), jitter))
         remaining += [(low, first), (end, high)]
     return _without_overlap(pieces)
 
@@ -201,10 +215,28 @@ def _middle_of(places: Places) -> complex:
     return complex(np.median(places.real), np.median(places.imag))
 
 
-def _drift(places: Places) -> float:
-    """Distance between the medians of the first and the last third."""
-    third = max(1, len(places) // 3)
-    return abs(_middle_of(places[:third]) - _middle_of(places[-third:]))
+def _drift(path: _Path, first_frame: int, end_frame: int) -> float:
+    """Distance between the medians of the first and the last third of the windows that lie wholly in the span, by shift or at the corners.
+
+    A window in which the camera came to rest is a mixture of before and after.
+    """
+    inside = np.flatnonzero((path.edges[:-1] >= first_frame) & (path.edges[1:] <= end_frame))
+    if not len(inside):
+        return 0.0
+    third = max(1, len(inside) // 3)
+    return max(abs(_middle_of(places[inside[:third]]) - _middle_of(places[inside[-third:]])) for places in (path.middle, path.corner))
+
+
+def _without_outliers(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Running median of three; ends by Tukey's rule, which leaves a straight line as it is."""
+    if len(values) < 3:
+        return values
+    smooth = values.copy()
+    smooth[1:-1] = np.median(np.stack([values[:-2], values[1:-1], values[2:]]), axis=0)
+    for end, next_, after in ((0, 1, 2), (-1, -2, -3)):
+        if len(values) > 3:
+            smooth[end] = np.median([values[end], smooth[next_], 3 * smooth[next_] - 2 * smooth[after]])
+    return smooth
 
 
 def _median_of_three(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

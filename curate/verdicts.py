@@ -71,10 +71,17 @@ def _still_pieces(measures: Measures, shot: _Shot, settings: StaticSegmentsSetti
     pieces: list[spans.Piece] = []
     for run in shot.runs:
         if run.view != NO_VIEW:
-            pieces += spans.still_pieces(measures, run, _limits(settings), settings.least_frames)
+            for piece in spans.still_pieces(measures, run, _limits(settings), settings.least_frames):
+                pieces += _without_stalls(measures, piece, settings.least_frames)
     long = [piece for piece in pieces if _lasts(measures, piece, settings.least_s)]
     settled = spans.settled_pieces(long, (shot.first_frame, shot.end_frame), measures.pts_s, settings.settled_s)
     return settled, [piece for piece in long if piece not in settled]
+
+
+def _without_stalls(measures: Measures, piece: spans.Piece, least_frames: int) -> list[spans.Piece]:
+    """The piece, parted where its picture freezes or comes to life again."""
+    edges = [piece.first_frame, *shots.stalls(measures, piece.first_frame, piece.end_frame), piece.end_frame]
+    return [replace(piece, first_frame=first, end_frame=end) for first, end in pairwise(edges) if end - first >= least_frames]
 
 
 def _lasts(measures: Measures, piece: spans.Piece, least_s: float) -> bool:
@@ -102,13 +109,12 @@ def _judge_still(measures: Measures, piece: spans.Piece, settings: StaticSegment
     row = measured_span(measures, piece.first_frame, piece.end_frame)
     moving, mask = moving_share_and_mask(measures, piece.first_frame, piece.end_frame, settings)
     row = replace(row, moving_fraction=moving, verdict="static", jitter_px=round(piece.jitter * settings.shift_px, 3))
-    assert row.jitter_px is not None
     assert row.frozen_fraction is not None
-    if row.jitter_px > settings.jitter_px:
-        return _rejected(row, "moving", f"camera shakes: {row.jitter_px:.1f} px from frame to frame (limit {settings.jitter_px:g})"), None
+    if (moved := _why_moving(measures, row, piece.first_frame, piece.end_frame, settings)) is not None:
+        return _rejected(row, "moving", moved), None
     if row.frozen_fraction >= settings.frozen_fraction:
         limit = f"(limit {100 * settings.frozen_fraction:.0f} %)"
-        return _rejected(row, "static", f"frozen: {100 * row.frozen_fraction:.0f} % of frames stand still as one picture {limit}"), None
+        return _rejected(row, "static", f"frozen: {100 * row.frozen_fraction:.0f} % of frames repeat one picture {limit}"), None
     if moving > settings.moving_fraction:
         limit = f"(limit {100 * settings.moving_fraction:.0f} %)"
         return _rejected(row, "moving", f"scene moves: in {100 * moving:.0f} % of the picture {limit}"), None
@@ -141,11 +147,16 @@ def _why_not(
     if moved is not None:
         return "moving", moved
     views = len({run.view for run in shot.runs})
-    seconds = duration_s(measures, first, end)
-    if views > 2 and end - first >= settings.least_frames:
-        return "moving", f"picture does not hold: {views} views in {seconds:.1f} s"
-    wanted = f"(at least {settings.least_frames} frames and {settings.least_s:g} s)"
-    return "static" if views == 1 else "unknown", f"shot too short: {end - first} frames, {seconds:.1f} s {wanted}"
+    frames, seconds = end - first, duration_s(measures, first, end)
+    if frames < settings.least_frames or seconds < settings.least_s:
+        wanted = f"(at least {settings.least_frames} frames and {settings.least_s:g} s)"
+        return "static" if views == 1 else "unknown", f"shot too short: {frames} frames, {seconds:.1f} s {wanted}"
+    if views > 1:
+        return "moving" if views > 2 else "unknown", f"picture does not hold: {views} views in {seconds:.1f} s"
+    return (
+        "unknown",
+        f"rests too briefly: never for {settings.least_frames} frames and {settings.least_s:g} s in {frames} frames, {seconds:.1f} s",
+    )
 
 
 def _why_moving(measures: Measures, row: Segment, first: int, end: int, settings: StaticSegmentsSettings) -> str | None:
