@@ -2,13 +2,15 @@
 
 Frames with rain are points on fixed scales (orientation, coherence, cover, length, amplitude); farthest-point choice takes N of them,
 never two so near in time that they share a streak. Within a scene only the rain may differ: where the light changes, a segment gives a
-scene for each band of light that holds enough frames, and a flash of lightning costs its own frames alone. Only chosen frames are
-written; a scene's id comes from their hashes, so choosing the same frames again gives the same scene.
+scene for each band of light that holds enough frames, and a flash of lightning costs its own frames alone. Where the rain of a long
+segment turns into another (from light to heavy, say), each part that holds enough frames gives one. Only chosen frames are written; a
+scene's id comes from their hashes, so choosing the same frames again gives the same scene.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -16,16 +18,18 @@ from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
 
+import click
+
 from manifests.errors import InputError
 from manifests.options import Summary
 from manifests.tables import Footage, Rain, Scene, Segment
 from manifests.workspace import Workspace
 
 if TYPE_CHECKING:
-    from curate.farthest_point import Choice
+    from curate.scene_frames import SceneFrames
 
 VERSION = 2  # of how scenes are chosen and written
-CHOOSING = ("n_frames", "gap_s", "gap_frames", "light_range", "most_scenes")  # settings that a scene's frames depend on
+CHOOSING = ("n_frames", "gap_s", "gap_frames", "light_range", "rain_change", "most_scenes")  # settings that a scene's frames depend on
 DOUBLE = "same pictures"  # how the reason begins of what another segment gives as well
 TIMEOUT_S = 1800.0  # and as long again as the segment's frames may take
 
@@ -38,6 +42,9 @@ class SequencesSettings:
     gap_s: Annotated[float, "least time between two frames of a scene, s: they share no streak"] = 0.1
     gap_frames: Annotated[int, "least distance of two frames of a scene, in frames of a video; 2: never adjacent ones"] = 2
     light_range: Annotated[float, "most range of the light within a scene, grey levels"] = 6.0
+    rain_change: Annotated[
+        float, "change of the rain from which a segment's parts give a scene each; 1: twice the cover, length or amplitude, or 15°"
+    ] = 1.0
     most_scenes: Annotated[int, "most scenes from one segment"] = 4
     place_resemblance: Annotated[float, "least correlation of two scenes' aligned fine detail for one place, 0-1"] = 0.65
     val_fraction: Annotated[float, "share of places for validation"] = 0.1
@@ -47,9 +54,14 @@ class SequencesSettings:
     def __post_init__(self) -> None:
         if self.n_frames < 2:
             raise ValueError(f"n_frames={self.n_frames}: a scene takes at least 2 frames")
-        if self.most_scenes < 1:
-            raise ValueError(f"most_scenes={self.most_scenes}: at least 1")
-        if not 0 <= self.val_fraction + self.test_fraction < 1:
+        if self.most_scenes < 1 or self.gap_frames < 1:
+            raise ValueError(f"most_scenes={self.most_scenes}, gap_frames={self.gap_frames}: at least 1")
+        for name in ("gap_s", "light_range", "rain_change", "val_fraction", "test_fraction"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name}={getattr(self, name):g}: must not be negative or infinite")
+        if not 0 < self.place_resemblance <= 1:
+            raise ValueError(f"place_resemblance={self.place_resemblance:g}: above 0, at most 1")
+        if not self.val_fraction + self.test_fraction < 1:
             raise ValueError(f"val_fraction + test_fraction is {self.val_fraction + self.test_fraction:g}; leave some for training")
 
 
@@ -58,6 +70,8 @@ def sequences(segment: Segment, rain: Rain, footage: Footage, settings: Sequence
 
     Raises InputError when the footage's frames cannot be read.
     """
+    from curate.scene_frames import choose_scenes
+
     blank = Scene(
         scene_id=f"{segment.segment_id}-none",
         segment_id=segment.segment_id,
@@ -67,35 +81,10 @@ def sequences(segment: Segment, rain: Rain, footage: Footage, settings: Sequence
     )
     if footage.media == "stills":  # each an exposure of its own, and no codec carries one over into the next
         settings = dataclasses.replace(settings, gap_frames=1)
-    good = _good_frames(rain)
-    bands = light_bands([rain.frame_light[index] for index in good], settings.light_range)
-    frames_of = [[good[place] for place in band] for band in bands]
-    choices = [(choice, frames) for frames in frames_of if (choice := _chosen(rain, frames, settings)) is not None]
-    if not choices:
-        most = max((_number_that_fit(rain, frames, settings) for frames in frames_of), default=0)
-        light = " in one light" if len(bands) > 1 else ""
-        reason = f"too few good frames: only {most} with rain at least {settings.gap_s:g} s apart{light} ({settings.n_frames} needed)"
-        return [dataclasses.replace(blank, reason=reason)]
-    return [_scene(blank, segment, rain, footage, choice, frames, workspace) for choice, frames in choices[: settings.most_scenes]]
-
-
-def light_bands(light: Sequence[float], most_range: float) -> list[list[int]]:
-    """Frames in bands of like light: again and again the band at most `most_range` wide that holds most of what is left.
-
-    Gives places in `light`, in order; every place is in one band. Of equally full bands the darkest is taken.
-    """
-    left = sorted(range(len(light)), key=lambda place: (light[place], place))
-    bands: list[list[int]] = []
-    while left:
-        best, end = range(0), 0
-        for start in range(len(left)):
-            while end < len(left) and light[left[end]] - light[left[start]] <= most_range:
-                end += 1
-            if end - start > len(best):
-                best = range(start, end)
-        bands.append(sorted(left[best.start : best.stop]))
-        left = left[: best.start] + left[best.stop :]
-    return bands
+    scenes, why_none = choose_scenes(rain, settings)
+    if why_none is not None:
+        return [dataclasses.replace(blank, reason=why_none)]
+    return [_scene(blank, segment, rain, footage, chosen, workspace) for chosen in scenes]
 
 
 def measured_from(segment: Segment, rain: Rain, settings: SequencesSettings) -> str:
@@ -150,6 +139,7 @@ def run(
         write_rows(Scene, table, [], provenance)
     made = read_rows(Scene, table)
     rows = _split(made, state, settings)
+    _tell_moved([*state.known, *made], rows)
     append_rows(Scene, table, [row for row, before in zip(rows, made, strict=True) if row != before], provenance)
     compact(Scene, table)
     if on_row is not None:
@@ -273,46 +263,19 @@ def _split(made: Sequence[Scene], state: _State, settings: SequencesSettings) ->
     return assign_splits(made, [*state.known, *made], held_out, splitting)
 
 
-# --- choosing -----------------------------------------------------------------------------------------------------------------------
+def _tell_moved(known: Sequence[Scene], rows: Sequence[Scene]) -> None:
+    from curate.splits import moved
+
+    for before, row in moved(known, rows):
+        click.echo(f"scene {row.scene_id} moves from {before.split} to {row.split}: held out, or its place is tied to a held one", err=True)
 
 
-def _good_frames(rain: Rain) -> list[int]:
-    """Frames, counted from the segment's first, that show rain which can be told by all its measures."""
-    return [
-        index
-        for index, raining in enumerate(rain.frame_raining)
-        if raining and None not in (rain.frame_orientation_deg[index], rain.frame_length_px[index])
-    ]
-
-
-def _number_that_fit(rain: Rain, good: Sequence[int], settings: SequencesSettings) -> int:
-    from curate.farthest_point import most_that_fit
-
-    return most_that_fit(good, [rain.frame_pts_s[index] for index in good], settings.gap_frames, settings.gap_s)
-
-
-def _chosen(rain: Rain, good: Sequence[int], settings: SequencesSettings) -> Choice | None:
-    from curate.farthest_point import choose, rain_points
-
-    points = rain_points(
-        [rain.frame_orientation_deg[index] or 0.0 for index in good],
-        [rain.frame_coherence[index] for index in good],
-        [rain.frame_cover[index] for index in good],
-        [rain.frame_length_px[index] or 0.0 for index in good],
-        [rain.frame_amplitude[index] for index in good],
-    )
-    return choose(points, good, [rain.frame_pts_s[index] for index in good], settings.n_frames, settings.gap_frames, settings.gap_s)
-
-
-def _scene(
-    blank: Scene, segment: Segment, rain: Rain, footage: Footage, choice: Choice, good: Sequence[int], workspace: Workspace
-) -> Scene:
-    """The row of one choice, its pictures written."""
+def _scene(blank: Scene, segment: Segment, rain: Rain, footage: Footage, chosen: SceneFrames, workspace: Workspace) -> Scene:
+    """The row of one scene, its pictures written."""
     from curate.scene_files import write_scene
 
-    within = [good[place] for place in choice.chosen]
-    frame_index = tuple(segment.first_frame + index for index in within)
-    pts_s = tuple(rain.frame_pts_s[index] for index in within)
+    frame_index = tuple(segment.first_frame + index for index in chosen.frames)
+    pts_s = tuple(rain.frame_pts_s[index] for index in chosen.frames)
     files = write_scene(segment, footage, frame_index, pts_s, workspace)
     return dataclasses.replace(
         blank,
@@ -327,6 +290,6 @@ def _scene(
         crop_top=segment.crop_top or 0,
         mask=files.mask,
         median=files.median,
-        coverage_radius=choice.coverage_radius,
+        coverage_radius=chosen.coverage_radius,
         place_hash=files.place_hash,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import shutil
 from itertools import pairwise
 from pathlib import Path
@@ -10,11 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from curate import rain_diversity
-from curate.sequences import SequencesSettings, is_held_out, light_bands, measured_from, preview, run, sequences
+from curate.sequences import SequencesSettings, is_held_out, measured_from, preview, run, sequences
 from manifests.errors import InputError
 from manifests.files import file_sha256, read_rows, write_rows
 from manifests.media import read_picture, write_png
@@ -225,23 +224,6 @@ def test_neighbouring_stills_may_both_be_taken(tmp_path: Path) -> None:
     assert rejected.reason is not None
 
 
-@given(st.lists(st.integers(0, 40), max_size=40), st.integers(0, 12))
-def test_light_bands_are_the_fullest_of_what_is_left(light: list[int], most: int) -> None:
-    bands = light_bands(light, most)
-    assert sorted(place for band in bands for place in band) == list(range(len(light)))
-    left = set(range(len(light)))
-    for band in bands:
-        fullest = max(sum(low <= light[place] <= low + most for place in left) for low in range(41))
-        assert len(band) == fullest
-        assert band == sorted(band)
-        assert max(light[place] for place in band) - min(light[place] for place in band) <= most
-        left -= set(band)
-
-
-def test_a_flash_costs_its_own_frames_alone() -> None:
-    assert light_bands([50.0, 51.0, 90.0, 50.5, 52.0], 4.0) == [[0, 1, 3, 4], [2]]
-
-
 def test_held_out_footage_goes_to_test(workspace: Workspace) -> None:
     run(workspace, dataclasses.replace(SETTINGS, hold_out=("seco*",), val_fraction=0.0, test_fraction=0.0))
     scenes = scenes_in(workspace)
@@ -269,8 +251,16 @@ def test_the_key_follows_the_frames_that_rain_and_not_the_splits() -> None:
 def test_settings_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="n_frames=1: a scene takes at least 2 frames"):
         SequencesSettings(n_frames=1)
-    with pytest.raises(ValueError, match="most_scenes=0: at least 1"):
-        SequencesSettings(most_scenes=0)
+    for name in ("most_scenes", "gap_frames"):
+        with pytest.raises(ValueError, match=f"{name}=0.*: at least 1"):
+            SequencesSettings(**{name: 0})  # type: ignore[arg-type]
+    for name in ("gap_s", "light_range", "rain_change", "val_fraction", "test_fraction"):
+        for value in (-0.1, math.nan, math.inf):
+            with pytest.raises(ValueError, match=f"{name}={value:g}: must not be negative or infinite"):
+                SequencesSettings(**{name: value})  # type: ignore[arg-type]
+    for value in (0.0, -1.0, 1.1, math.nan):
+        with pytest.raises(ValueError, match=f"place_resemblance={value:g}: above 0, at most 1"):
+            SequencesSettings(place_resemblance=value)
     with pytest.raises(ValueError, match="leave some for training"):
         SequencesSettings(val_fraction=0.5, test_fraction=0.5)
 
