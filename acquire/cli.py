@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Callable
+import re
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +17,7 @@ import click
 from acquire.failures import KINDS
 from acquire.shown import printable
 from acquire.simulator.simulate import SimulateSettings
+from acquire.told import shown_size, tell_coming, tell_groups, tell_row, tell_rows
 from acquire.tripod import TripodSettings
 from acquire.youtube import YoutubeSettings
 from manifests.options import Commands, dry_run_option, json_option, settings_option, workers_option, workspace_option
@@ -33,6 +38,15 @@ def _sides(_ctx: click.Context, _option: click.Parameter, given: str | None) -> 
     if not (width.isdigit() and height.isdigit()):
         raise click.BadParameter(f"{given!r}: write WIDTHxHEIGHT in px, as in 320x240")
     return {"width": int(width), "height": int(height)}
+
+
+def _seconds(_ctx: click.Context, _option: click.Parameter, given: str | None) -> float | None:
+    if given is None:
+        return None
+    read = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?) ?([smh]?)", given.strip().lower())
+    if read is None:
+        raise click.BadParameter(f"{given!r}: write a length of time as in 90s, 20m or 2h")
+    return float(read[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[read[2]]
 
 
 def _changed(settings: _Settings, given: dict[str, Any]) -> _Settings:
@@ -57,25 +71,28 @@ def main() -> None:
 @click.option("--proxy", metavar="URL", help="Ask through this proxy.")
 @click.option("--rate-limit", metavar="RATE", help="At most so many bytes a second: 500K, 4M.")
 @click.option("--extractor-args", multiple=True, metavar="ARGS", help="For yt-dlp's extractors: youtube:player_client=web. Repeatable.")
+@click.option("--licence", type=click.Choice(["creativecommon"]), help="Keep only what states such a licence; the rest is rejected.")
+@click.option("--live-window", "live_window_s", metavar="LENGTH", callback=_seconds, help="Record so much of a live stream: 90s, 20m, 2h.")
+@click.option("--strict", is_flag=True, help="Refuse a list with a line that is no link, before anything is asked for.")
 @click.option("--retry", multiple=True, type=click.Choice(list(KINDS)), help="Ask again for what failed so, due or not. Repeatable.")
 @settings_option(YoutubeSettings)
 @dry_run_option
 @json_option
-def youtube(urls: Path, workspace: Workspace, settings: YoutubeSettings, dry_run: bool, as_json: bool, **given: Any) -> None:
-    """Fetch the videos that URLS, a text file with one link a line, asks for.
+def youtube(urls: Path, workspace: Workspace, strict: bool, settings: YoutubeSettings, dry_run: bool, as_json: bool, **given: Any) -> None:
+    """Fetch the videos that URLS asks for: a text file with one link a line, or a CSV or Parquet file with a column url.
 
-    Videos, shorts, live recordings, bare ids, playlists, channels and searches (ytsearch20:WORDS). What is there already is not asked for
-    again; what failed waits until it is due. You are bound by YouTube's terms and by the uploaders' rights.
+    Videos, shorts, live streams, bare ids, playlists, channels and searches (ytsearch20:WORDS); behind a video a time range may stand
+    (00:10:00-00:25:00). What is there already is not asked for again; what failed waits until it is due. You are bound by YouTube's terms
+    and by the uploaders' rights.
     """
     from acquire import youtube as source
 
     given["format"] = given.pop("format_")
     settings = _changed(settings, {name: None if value in ((), False) else value for name, value in given.items()})
-    if dry_run:
-        for offer in source.preview(urls, settings, workspace, say=_say):
-            click.echo(json.dumps(offer) if as_json else _offered(offer))
-        return
-    source.youtube(urls, settings, workspace, say=_say, on_row=_row_printer(as_json)).finish(as_json)
+    with _ended_as_by_ctrl_c():
+        if dry_run:
+            click.get_current_context().exit(tell_coming(source.preview(urls, settings, workspace, strict=strict, say=_say), as_json))
+        source.youtube(urls, settings, workspace, strict=strict, say=_say, on_row=_row_printer(as_json)).finish(as_json)
 
 
 @main.command()
@@ -101,7 +118,7 @@ def tripod(
         for found in source.found_footage(folders, workspace, settings, say=_say):
             size = sum(file.stat().st_size for file in found.files)
             entry = {"source_id": found.name, "media": "stills" if found.pictures else "video", "files": len(found.files), "bytes": size}
-            click.echo(json.dumps(entry) if as_json else f"{printable(found.name)}: {len(found.files)} files, {_size(size)}")
+            click.echo(json.dumps(entry) if as_json else f"{printable(found.name)}: {len(found.files)} files, {shown_size(size)}")
         return
     source.tripod(folders, settings, workspace, workers=workers, say=_say, on_row=_row_printer(as_json)).finish(as_json)
 
@@ -139,20 +156,38 @@ def simulate(workspace: Workspace, settings: SimulateSettings, workers: int, dry
 
 @main.command()
 @workspace_option
+@click.option("--verbose", "-v", is_flag=True, help="Name each row that failed or was rejected, with the tool's own words.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(list(KINDS)), help="Failures of this kind alone, row by row. Repeatable.")
 @json_option
-def status(workspace: Workspace, as_json: bool) -> None:
-    """Count footage by source and outcome, and say what may be asked for again, and when."""
+def status(workspace: Workspace, verbose: bool, kinds: tuple[str, ...], as_json: bool) -> None:
+    """Count footage by source and outcome, and say what may be asked for again, and when.
+
+    Each kind of failure comes with its latest example: how often it was asked for, by which version of which tool, and what that said.
+    """
     from acquire.status import status as count
+    from acquire.status import waits
     from manifests.files import read_rows, utc_now
 
-    for group in count(read_rows(Footage, workspace.table(Footage)), utc_now()):
-        if as_json:
-            click.echo(json.dumps(dataclasses.asdict(group), default=str))
-        elif group.status == "ok":
-            click.echo(f"{group.source:10} {group.number:6}  ok  {group.duration_s / 3600:.2f} h, {_size(group.bytes)}")
-        else:
-            waiting = "" if group.next_attempt_at is None else f", next after {group.next_attempt_at.astimezone():%Y-%m-%d %H:%M}"
-            click.echo(f"{group.source:10} {group.number:6}  {group.error_kind}  {group.due} due now{waiting}: {group.advice}")
+    rows, now = read_rows(Footage, workspace.table(Footage)), utc_now()
+    tell_groups([group for group in count(rows, now) if not kinds or group.error_kind in kinds], as_json)
+    if verbose or kinds:
+        told = [(row, when) for row, when in zip(rows, waits(rows, now), strict=True) if row.status != "ok"]
+        told = [(row, when) for row, when in told if not kinds or row.error_kind in kinds]
+        tell_rows([row for row, _ in told], [when for _, when in told], as_json)
+
+
+@contextlib.contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """A terminal that closes, or a system that shuts down, ends the body as Ctrl-C does: cleanly."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _say(line: str) -> None:
@@ -160,24 +195,4 @@ def _say(line: str) -> None:
 
 
 def _row_printer(as_json: bool) -> Callable[[Footage], None]:
-    def show(row: Footage) -> None:
-        if as_json:
-            click.echo(json.dumps(dataclasses.asdict(row), default=str))
-
-    return show
-
-
-def _offered(offer: dict[str, Any]) -> str:
-    if "error" in offer:
-        return printable(f"{offer['url']}: {offer['error_kind']}: {offer['error']}")
-    length = "length unknown" if offer["duration_s"] is None else f"{offer['duration_s'] / 60:.1f} min"
-    size = "size unknown" if offer["bytes"] is None else _size(offer["bytes"])
-    return printable(f"{offer['url']}: {offer['title']} ({length}, {size}, {offer['format']})")
-
-
-def _size(size: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
+    return tell_row if as_json else lambda _row: None

@@ -7,23 +7,16 @@ bears; cores are for decoding.
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import itertools
-import random
 import shutil
-import tempfile
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from acquire.failures import KINDS, Failure, Refused, classify, is_due
+from acquire.failures import KINDS, Failure, Refused
 from acquire.intake import (
-    also_at,
     decode_whole,
     failed_id,
     failed_row,
@@ -32,20 +25,33 @@ from acquire.intake import (
     incoming_folder,
     make_ready,
     probed,
-    read_footage,
     settle,
     sweep,
 )
-from acquire.youtube.links import YOUTUBE, Link
+from acquire.youtube.archive import Archive
+from acquire.youtube.asking import Asking, Say
+from acquire.youtube.links import Link
 from acquire.youtube.lists import read_links
-from acquire.youtube.pacing import Breaker, pause_s
-from acquire.youtube.settings import YoutubeSettings
+from acquire.youtube.pacing import WALL_CLOCK, Clock, local
+from acquire.youtube.settings import YoutubeSettings, permits
 from manifests.errors import InputError
 from manifests.options import Summary
 from manifests.tables import Footage
 from manifests.workspace import Workspace
 
-SECRETS = ("cookies", "proxy", "extractor_args")  # kept out of provenance, which travels with the table
+if TYPE_CHECKING:
+    from acquire.youtube.download import Fetched, Offer
+
+Outcome = Literal["kept", "rejected", "failed"]
+
+
+class Unwanted(Exception):
+    """Offered, and not what the user wants."""
+
+    def __init__(self, offer: Offer, reason: str) -> None:
+        super().__init__(reason)
+        self.offer = offer
+        self.reason = reason
 
 
 def youtube(
@@ -53,297 +59,239 @@ def youtube(
     settings: YoutubeSettings,
     workspace: Workspace,
     *,
-    say: Callable[[str], None] = lambda _line: None,
+    strict: bool = False,
+    clock: Clock = WALL_CLOCK,
+    say: Say = lambda _line: None,
     on_row: Callable[[Footage], None] = lambda _row: None,
 ) -> Summary:
     """Fetch what a list of links asks for and is not there yet; every attempt becomes a row.
 
-    `urls` is a text file (see `links.read_links`) or lines of one. `say` is told in words what a user should know, `on_row` gets each
-    row as it is written. Raises InputError when the list, a setting or the disk does not allow to go on.
+    `urls` is a file (see `lists.read_links`; with `strict` one bad line refuses it) or lines of one. `say` is told in words what a user
+    should know, `on_row` gets each row as it is written. Raises InputError when the list, a setting, the proxy or the disk does not allow
+    to go on.
     """
-    with _batch(urls, settings, workspace, say, on_row) as batch:
-        batch.run()
-    return batch.summary
-
-
-def preview(
-    urls: Path | Iterable[str], settings: YoutubeSettings, workspace: Workspace, *, say: Callable[[str], None] = lambda _line: None
-) -> Iterator[dict[str, object]]:
-    """What `youtube` would fetch, as its sources state it: asks them, keeps nothing. Stops where a site wants no more questions."""
-    from acquire.youtube.download import look
-
-    with _batch(urls, settings, workspace, say, lambda _row: None, writes=False) as batch:
-        for link in batch.due():
-            if not batch.breaker.allows(link, batch.now()):
-                continue
-            batch.pause(link)
-            ydl, log = batch.session(link)
-            try:
-                offer, _info = look(link, ydl)
-            except Exception as error:  # any error is this link's answer
-                failure = classify(error, log.warnings)
-                batch.breaker.note(link, failure, batch.now())
-                yield {"url": link.url, "error_kind": failure.kind, "error": failure.message}
-            else:
-                yield {"url": link.url, **dataclasses.asdict(offer)}
-
-
-@contextlib.contextmanager
-def _batch(
-    urls: Path | Iterable[str],
-    settings: YoutubeSettings,
-    workspace: Workspace,
-    say: Callable[[str], None],
-    on_row: Callable[[Footage], None],
-    writes: bool = True,
-) -> Iterator[_Batch]:
-    """A run with its private folder; one at a time in a workspace, where it writes."""
     import filelock
 
-    links, bad = read_links(urls, allow_generic=settings.allow_generic)
-    summary = Summary("footage")
-    for line in bad:
-        say(str(line))
-        summary.add("failed", "malformed line")
-    with contextlib.ExitStack() as stack:
-        if writes:
-            lock = filelock.FileLock(make_ready(workspace) / "youtube.lock", timeout=0)
-            try:
-                stack.enter_context(lock)
-            except filelock.Timeout:
-                raise InputError(f"{lock.lock_file}: another `acquire youtube` is at work in this workspace; let it end") from None
-        private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rainlapse-")))
-        batch = _Batch(links, settings, workspace, say, on_row, summary, private, stack, writes)
-        for link in links[:1]:
-            batch.session(link)  # a setting that yt-dlp cannot read ends the run here, instead of failing every link
-        yield batch
+    links, bad = read_links(urls, allow_generic=settings.allow_generic, strict=strict)
+    lock = filelock.FileLock(make_ready(workspace) / "youtube.lock", timeout=0)
+    try:
+        with lock, Asking.opened(links, settings, Archive(workspace, settings), clock, say) as asking:
+            batch = Batch(asking, on_row)
+            batch.outcomes |= {str(line): ("failed", "malformed line") for line in bad}
+            for line in bad:
+                say(str(line))
+            batch.run(links)
+    except filelock.Timeout:
+        raise InputError(f"{lock.lock_file}: another `acquire youtube` is at work in this workspace; let it end") from None
+    return batch.summary()
 
 
 @dataclass
-class _Batch:
+class Batch:
     """One run over one list."""
 
-    links: Sequence[Link]
-    settings: YoutubeSettings
-    workspace: Workspace
-    say: Callable[[str], None]
+    asking: Asking
     on_row: Callable[[Footage], None]
-    summary: Summary
-    private: Path  # gone after the run
-    stack: contextlib.ExitStack
-    writes: bool  # False: a dry run
-    sessions: dict[bool, tuple[Any, Any]] = field(default_factory=dict)
-    rows: dict[str, Footage] = field(default_factory=dict)
-    breaker: Breaker = field(default_factory=Breaker)
-    rng: random.Random = field(default_factory=random.Random)
-    before: Link | None = None  # the link on YouTube that was asked for last
-    pending: Counter[str] = field(default_factory=Counter)  # links that are yet to be asked for, by the video that they share
+    outcomes: dict[str, tuple[Outcome, str | None]] = field(default_factory=dict)  # by source id: what the summary counts
 
-    def __post_init__(self) -> None:
-        self.rows = {row.footage_id: row for row in read_footage(self.workspace)}
-        self.breaker = Breaker.of_rows(self.rows.values(), self.now(), self.settings.retry)
-
-    @staticmethod
-    def now() -> datetime:
-        return datetime.now(UTC)
-
-    def run(self) -> None:
+    def run(self, links: list[Link]) -> None:
         """Fetch what is due, row by row."""
-        from manifests.executors import run_rows
-        from manifests.files import compact, table_exists
+        from acquire.youtube.progress import progress
 
+        asking = self.asking
+        asking.archive.compact()
+        waiting = deque(self.due([video for link in links for video in self.expanded(link)]))
+        total = len(waiting)
         try:
-            run_rows(
-                self.attempt,
-                self.due(),
-                name=lambda link: link.source_id,
-                on_error=_defect,
-                save=self.save,
-                workers=0,
-                timeout_s=0.0,
-                label="links",
-            )
+            with progress(total, lambda: asking.pace.left_s(waiting), asking.pace.clock, asking.say) as tell:
+                while waiting:
+                    self.step(waiting)
+                    tell(total - len(waiting))
         finally:
-            if table_exists(self.workspace.table(Footage)):
-                compact(Footage, self.workspace.table(Footage))
-        for site, until in self.breaker.closed_until.items():
-            kind = self.breaker.because[site]
-            self.say(f"{site} is not asked before {until.astimezone():%Y-%m-%d %H:%M} ({kind}): {KINDS[kind].advice}")
+            asking.archive.compact()
+        self.tell_closed_sites()
 
-    def due(self) -> list[Link]:
-        """The videos to ask for now: lists made into videos, what is there left out, and failures that must wait."""
-        videos: dict[str, Link] = {}
-        for link in self.links:
-            found = self.expanded(link) if link.kind == "list" else [link]
-            for video in found:
-                videos.setdefault(video.source_id, video)
-        have = {name for row in self.rows.values() if self._is_there(row) for name in (row.source_id, *row.also_at)}
-        asked = [link for link in videos.values() if link.source_id not in have]
-        waiting = [link for link in asked if not self._is_due(link)]
-        if there := len(videos) - len(asked):
-            self.say(f"{there} of {len(videos)} links: there already")
-        if waiting:
-            self.say(f"{len(waiting)} of {len(videos)} links: failed before and not due (see `acquire status`; --retry KIND insists)")
-        for link in waiting:
+    def due(self, videos: list[Link]) -> list[Link]:
+        """Those to ask for, each once; the others are counted and told of."""
+        due, not_due, there = self.asking.sorted_out(videos)
+        number = len(due) + len(not_due) + there
+        if there:
+            self.asking.say(f"{there} of {number} links: there already")
+        if not_due:
+            self.asking.say(f"{len(not_due)} of {number} links: not due yet, or not wanted (see `acquire status`; --retry KIND insists)")
+        for link in not_due:
             self.not_asked(link)
-        left_out = set(waiting)
-        due = [link for link in asked if link not in left_out]
-        self.pending = Counter(link.whole_id for link in due)
-        if self.writes:  # a run that was killed after it wrote a row leaves what that came from
-            sweep(self.workspace, "youtube", {name.partition("#t=")[0] for name in have} - set(self.pending))
+        archive = self.asking.archive
+        # A run that was killed after it wrote a row leaves what that came from.
+        sweep(archive.workspace, "youtube", {name.partition("#t=")[0] for name in archive.there} - {link.whole_id for link in due})
         return due
 
-    def expanded(self, link: Link) -> list[Link]:
-        """The videos of a list; none, and a failed row, where the list itself cannot be had."""
-        from acquire.youtube.expansion import expand
+    def step(self, waiting: deque[Link]) -> None:
+        """Take one link: the first whose site may be asked now, or else the one whose site opens first."""
+        pace = self.asking.pace
+        link = waiting[0]
+        if pace.opens_at(link) > self.asking.now():
+            link = min(waiting, key=lambda one: (not pace.gives_up(one), pace.opens_at(one)))
+        waiting.remove(link)
+        if not self.asking.wait(link):
+            self.not_asked(link)
+            return
+        began = self.asking.now()
+        failure = self.attempt(link, keep=any(other.whole_id == link.whole_id for other in waiting))
+        pace.note_ended(link, failure, (self.asking.now() - began).total_seconds())
+        if failure is not None and pace.pauses(link):
+            waiting.appendleft(link)  # asked for anew after the pause
 
-        if not self.breaker.allows(link, self.now()) or not self._is_due(link):
+    def expanded(self, link: Link) -> list[Link]:
+        """The videos of a list; none, and a failed row, where the list itself cannot be had. A video is itself."""
+        if link.kind != "list":
+            return [link]
+        asking, breaker = self.asking, self.asking.pace.breaker
+        if not asking.archive.is_due(link, asking.now()) or not asking.wait(link):
             self.not_asked(link)
             return []
-        self.pause(link)
-        ydl, log = self.session(link)
         try:
-            videos = list(expand(link, ydl))
+            videos = list(asking.expand(link))
         except Exception as error:  # any error is this list's answer
-            self.save([self.failed(link, classify(error, log.warnings))])
-            return []
-        self.say(f"{link.url}: {len(videos)} videos")
-        if failed_id("youtube", link.source_id) in self.rows:
-            self.save([], (failed_id("youtube", link.source_id),))
+            failure = asking.failure(link, error)
+            breaker.note(link, failure, asking.now())
+            self.save(self.failed(link, failure))
+            return self.expanded(link) if failure.kind == "rate_limited" else []
+        breaker.note(link, None, asking.now())
+        asking.archive.drop(link.source_id)
+        self.outcomes.pop(link.source_id, None)
         return videos
 
-    def attempt(self, link: Link) -> list[Footage]:
-        """Ask for one video; its row, ok or failed. None where its site wants no more questions."""
-        if not self.breaker.allows(link, self.now()):
-            self.not_asked(link)
-            return []
-        self.pause(link)
-        self.pending[link.whole_id] -= 1
-        folder = incoming_folder(self.workspace, "youtube", link.whole_id)
-        ydl, log = self.session(link)
-        try:
-            return [self.fetched(link, ydl, folder)]
-        except Exception as error:  # any error is this link's failure, and the run goes on
-            failure = classify(error, log.warnings)
-        if not failure.retryable and not self.pending[link.whole_id]:
-            shutil.rmtree(folder, ignore_errors=True)
-        return [self.failed(link, failure)]
+    def attempt(self, link: Link, keep: bool) -> Failure | None:
+        """Ask for one video; its row, ok, failed or rejected, is written. `keep`: leave what arrived for another link to the same video.
 
-    def fetched(self, link: Link, ydl: Any, folder: Path) -> Footage:
+        Raises InputError where the disk is too full for any link.
+        """
+        self.demand_room()
+        folder = incoming_folder(self.asking.archive.workspace, "youtube", link.whole_id)
+        failure, full = None, False
+        try:
+            row = self.fetched(link, folder)
+        except Unwanted as unwanted:
+            row = self.rejected(link, unwanted)
+        except Exception as error:  # any error is this link's failure, and the run goes on
+            failure = self.asking.failure(link, error)
+            full = failure.kind == "disk_full" and not isinstance(error, Refused)  # Refused: there is room, and too little for this link
+            row = self.failed(link, failure)
+        self.save(row)
+        if not keep and (failure is None or not failure.retryable):  # only now: what arrived is needed again when the row was not written
+            shutil.rmtree(folder, ignore_errors=True)
+        if full:
+            raise InputError(f"{footage_folder(self.asking.archive.workspace)}: {row.error}: {KINDS['disk_full'].advice}")
+        return failure
+
+    def fetched(self, link: Link, folder: Path) -> Footage:
         """The row of a video that came whole."""
-        from acquire.youtube.download import TOOL
         from manifests.files import file_sha256
 
-        fetched = self._persistently(link, ydl, folder)
-        offer, arrived = fetched.offer, fetched.file
-        found = decode_whole(arrived, link.url, self.settings.decode_timeout_s)
-        sha256, size = file_sha256(arrived), arrived.stat().st_size
-        place = settle(arrived, sha256, self.workspace)
-        earlier = self.rows.get(failed_id("youtube", link.source_id))
-        return Footage(
+        settings, workspace = self.asking.settings, self.asking.archive.workspace
+        arrived = self._persistently(link, folder)
+        found = decode_whole(arrived.file, link.url, settings.decode_timeout_s)
+        sha256, size = file_sha256(arrived.file), arrived.file.stat().st_size
+        place = settle(arrived.file, sha256, workspace)
+        return self._row(
+            link,
+            arrived.offer,
             footage_id=footage_id(sha256),
-            source="youtube",
-            source_id=link.source_id,
-            origin=link.url,
             status="ok",
-            acquired_at=self.now(),
-            path=self.workspace.relative(place),
-            attempts=1 + (earlier.attempts if earlier else 0),
+            path=workspace.relative(place),
             sha256=sha256,
             bytes=size,
-            format=offer.format,
-            title=offer.title,
-            channel=offer.channel,
-            uploaded=offer.uploaded,
-            licence=offer.licence,
-            clip_start_s=fetched.clip_start_s,
-            clip_end_s=fetched.clip_end_s,
-            tool=TOOL,
+            clip_start_s=arrived.clip_start_s,
+            clip_end_s=arrived.clip_end_s,
             **probed(found),
         )
 
+    def rejected(self, link: Link, unwanted: Unwanted) -> Footage:
+        """The row of a video that the user's own filter leaves out; should the filter change, it is asked for."""
+        return self._row(link, unwanted.offer, footage_id=failed_id("youtube", link.source_id), status="rejected", reason=unwanted.reason)
+
     def failed(self, link: Link, failure: Failure) -> Footage:
-        """The row of a failure, which may close the site."""
+        """The row of a failure."""
         from acquire.youtube.download import TOOL
 
-        now = self.now()
-        self.breaker.note(link, failure, now)
-        earlier = self.rows.get(failed_id("youtube", link.source_id))
-        return failed_row("youtube", link.source_id, link.url, failure, now, earlier, TOOL)
+        earlier = self.asking.archive.earlier(link)
+        return failed_row("youtube", link.source_id, link.url, failure, self.asking.now(), earlier, TOOL)
 
-    def save(self, rows: Sequence[Footage], drop: Sequence[str] = ()) -> None:
-        """Write rows, and drop the failure that an ok one makes good. Content that is there already only notes its further link."""
-        from manifests.files import Provenance, append_rows
-
-        written = [self._joined(row) for row in rows]
-        made_good = [failed_id("youtube", row.source_id) for row in rows if row.status == "ok"]
-        dropped = [key for key in (*made_good, *drop) if key in self.rows]
-        settings = {name: value for name, value in dataclasses.asdict(self.settings).items() if name not in SECRETS}
-        if self.writes:
-            append_rows(Footage, self.workspace.table(Footage), written, Provenance("acquire youtube", settings), dropped)
-        for key in dropped:
-            self.rows.pop(key)
-        self.rows.update((row.footage_id, row) for row in written)
-        arrived = {row.source_id.partition("#t=")[0] for row in rows if row.status == "ok"}
-        sweep(self.workspace, "youtube", {name for name in arrived if not self.pending[name]})
-        for row in written:
-            self.summary.add("kept" if row.status == "ok" else "failed", row.error_kind)
-            self.on_row(row)
-            if row.status == "failed":
-                self.say(f"{row.origin}: {row.error_kind}: {row.error}")
-            if row.error_kind == "disk_full":
-                raise InputError(f"{footage_folder(self.workspace)}: {row.error}: {KINDS['disk_full'].advice}")
-
-    def session(self, link: Link) -> tuple[Any, Any]:
-        """yt-dlp for a link, and what it says. One for all of YouTube: what it has learned of the site is not asked for again."""
-        from acquire.youtube.download import Log, session
-
-        direct = link.kind == "direct"
-        if direct not in self.sessions:
-            log = Log()
-            self.sessions[direct] = self.stack.enter_context(session(self.settings, log, self.private, direct=direct)), log
-        return self.sessions[direct]
+    def save(self, row: Footage) -> None:
+        """Write a row and tell of it."""
+        self.asking.archive.save(row)
+        self.outcomes[row.source_id] = ("kept" if row.status == "ok" else row.status, row.error_kind or row.reason)
+        self.on_row(row)
+        if row.status != "ok":
+            self.asking.say(f"{row.origin}: {row.reason or f'{row.error_kind}: {row.error}'}")
 
     def not_asked(self, link: Link) -> None:
         """Count a link that waits: for its own failure's time, or for its site's."""
-        earlier = self.rows.get(failed_id("youtube", link.source_id))
-        kind = earlier.error_kind if earlier is not None else self.breaker.because.get(link.host)
-        self.summary.add("failed", f"{kind} (not asked now)")
+        earlier = self.asking.archive.earlier(link)
+        if earlier is not None and earlier.status == "rejected":
+            self.outcomes[link.source_id] = ("rejected", earlier.reason)
+        elif link.source_id not in self.outcomes:
+            kind = earlier.error_kind if earlier is not None else self.asking.pace.breaker.because.get(link.host)
+            self.outcomes[link.source_id] = ("failed", f"{kind} (not asked now)")
 
-    def pause(self, link: Link) -> None:
-        """Wait as the site's pace wants it."""
-        time.sleep(pause_s(link, self.before, self.settings, self.rng))
-        if link.host == YOUTUBE:
-            self.before = link
+    def summary(self) -> Summary:
+        """What the run did, each link counted once, as it ended last."""
+        summary = Summary("footage")
+        for outcome, reason in self.outcomes.values():
+            summary.add(outcome, reason)
+        return summary
 
-    def _persistently(self, link: Link, ydl: Any, folder: Path) -> Any:
+    def tell_closed_sites(self) -> None:
+        """Which sites are left alone, until when, and what the user can do."""
+        breaker = self.asking.pace.breaker
+        for site, until in breaker.closed_until.items():
+            if until > self.asking.now():
+                kind = breaker.because[site]
+                self.asking.say(f"{site} is not asked before {local(until)} ({kind}): {KINDS[kind].advice}")
+
+    def demand_room(self) -> None:
+        """Raise InputError where the disk has less room than any download is to leave."""
+        folder, least = footage_folder(self.asking.archive.workspace), self.asking.settings.least_free_bytes
+        free = shutil.disk_usage(folder).free
+        if free < least:
+            told = f"{free / 1e9:.2f} GB are free, and {least / 1e9:.2f} GB are to stay so (least_free_bytes)"
+            raise InputError(f"{folder}: {told}; free some space and run again")
+
+    def _persistently(self, link: Link, folder: Path) -> Fetched:
         """Fetch, with further tries where one may help at once: a connection comes back, expired media links are extracted anew."""
         from acquire.youtube.download import fetch
 
+        settings, ydl = self.asking.settings, self.asking.session(link)[0]
+
+        def accept(offer: Offer) -> None:
+            if not permits(settings.licence, offer.licence):
+                raise Unwanted(offer, f"licence: {offer.licence or 'none stated'}")
+
         for number in itertools.count(1):
             try:
-                return fetch(link, ydl, folder, self.settings, lambda _offer: None)
-            except Refused:
-                raise  # ours to refuse, and no better at once
+                return fetch(link, ydl, folder, settings, accept)
+            except (Unwanted, Refused):
+                raise  # no better at once
             except Exception as error:  # whatever its kind is, it is told by `attempt`
-                if number >= {"network": self.settings.tries, "forbidden": 2}.get(classify(error).kind, 1):
+                if number >= {"network": settings.tries, "forbidden": 2}.get(self.asking.failure(link, error).kind, 1):
                     raise
-            time.sleep(min(self.settings.retry_sleep_s * 2**number, 60.0))
+            self.asking.pace.clock.sleep(min(settings.retry_sleep_s * 2**number, 60.0))
         raise AssertionError("the loop ends by return or raise")
 
-    def _is_due(self, link: Link) -> bool:
+    def _row(self, link: Link, offer: Offer, **columns: Any) -> Footage:
+        """The row of what was offered, with the source's own word on it."""
         from acquire.youtube.download import TOOL
 
-        earlier = self.rows.get(failed_id("youtube", link.source_id))
-        return earlier is None or is_due(earlier, self.now(), TOOL, self.settings.retry)
-
-    def _joined(self, row: Footage) -> Footage:
-        earlier = self.rows.get(row.footage_id)
-        return also_at(earlier, row.source_id) if earlier is not None and self._is_there(earlier) else row
-
-    def _is_there(self, row: Footage) -> bool:
-        return row.status == "ok" and row.path is not None and self.workspace.resolve(row.path).exists()
-
-
-def _defect(_link: Link, message: str) -> list[Footage]:
-    raise AssertionError(message)  # `attempt` makes a row of every error that a link can have
+        earlier = self.asking.archive.earlier(link)
+        stated = {name: getattr(offer, name) for name in ("format", "title", "channel", "uploaded", "licence")}
+        return Footage(
+            source="youtube",
+            source_id=link.source_id,
+            origin=link.url,
+            acquired_at=self.asking.now(),
+            attempts=1 + (earlier.attempts if earlier is not None else 0),
+            tool=TOOL,
+            **stated,
+            **columns,
+        )

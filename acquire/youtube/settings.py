@@ -79,7 +79,8 @@ def proxy_address(proxy: str) -> tuple[str, int]:
     """A proxy's host and port. Raises ValueError, without the password that may stand in it, where there is none."""
     try:
         parts = urlsplit(proxy.strip())
-        port = parts.port or _PROXY_PORTS[parts.scheme]
+        usual = _PROXY_PORTS[parts.scheme]
+        port = parts.port or usual
     except (ValueError, KeyError):
         port = 0
     if not port or not parts.hostname:

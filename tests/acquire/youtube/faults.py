@@ -14,7 +14,15 @@ from manifests.tables import ErrorKind
 from tests.loopback import Fault, as_hls, live, serve
 
 SETTINGS = YoutubeSettings(
-    allow_generic=True, retries=2, tries=2, retry_sleep_s=0.0, least_free_bytes=0, socket_timeout_s=5.0, stall_s=1.0, live_window_s=1.2
+    allow_generic=True,
+    retries=2,
+    tries=2,
+    retry_sleep_s=0.0,
+    longest_wait_s=0.0,
+    least_free_bytes=0,
+    socket_timeout_s=5.0,
+    stall_s=1.0,
+    live_window_s=1.2,
 )
 MEDIA = 2  # answers before the media's own: the page, and one byte that tells what the media are
 
@@ -39,7 +47,6 @@ class Case:
     shows: str  # a part of the row's message; what comes, where the kind is None
     arrange: Callable[[Stage], contextlib.AbstractContextManager[str]]
     settings: YoutubeSettings = SETTINGS
-    stops: bool = False  # whether the run ends there
 
 
 def _fault(fault: Fault, path: str = "/clip.mp4") -> Callable[[Stage], contextlib.AbstractContextManager[str]]:
@@ -180,7 +187,6 @@ CASES: tuple[Case, ...] = (
         "wanted",
         _fault(Fault(length=10**15)),
         replace(SETTINGS, least_free_bytes=10**9),
-        stops=True,
     ),
 )
 

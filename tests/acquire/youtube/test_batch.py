@@ -26,8 +26,8 @@ from tests.acquire.youtube.stand_in import stand_in
 from tests.loopback import Asked, Fault, as_dash, as_hls, serve
 from tests.manifests.clips import encode
 
-DIRECT = YoutubeSettings(allow_generic=True, retry_sleep_s=0.0, retries=3, tries=2)
-QUICK = YoutubeSettings(sleep_interval_s=0.0, max_sleep_interval_s=0.0, sleep_requests_s=0.0, retry_sleep_s=0.0)
+DIRECT = YoutubeSettings(allow_generic=True, retry_sleep_s=0.0, retries=3, tries=2, longest_wait_s=0.0)
+QUICK = YoutubeSettings(sleep_interval_s=0.0, max_sleep_interval_s=0.0, sleep_requests_s=0.0, retry_sleep_s=0.0, longest_wait_s=0.0)
 FRAMES = 45
 BLOCK = 65536  # bytes that yt-dlp reads at once: what a broken connection loses at most
 
@@ -318,8 +318,8 @@ def test_secrets_stay_out_of_the_table_and_the_cookie_file_as_it_was(site: Site,
 
 def test_a_dry_run_tells_what_would_come_and_writes_nothing(site: Site) -> None:
     offers = list(preview([f"{site.url}/clip.mp4", f"{site.url}/gone.mp4"], DIRECT, site.workspace))
-    assert [offer.get("title") for offer in offers] == ["clip", None]
-    assert offers[1]["error_kind"] == "removed"
+    assert [offer.title for offer in offers] == ["clip", None]
+    assert offers[1].error_kind == "removed"
     assert not site.workspace.root.exists()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 
 from acquire.failures import KINDS
 from acquire.youtube import youtube
-from manifests.errors import InputError
 from manifests.files import read_rows
 from manifests.media import probe
 from manifests.tables import Footage
@@ -56,7 +54,7 @@ def stage(tmp_path: Path, clips: tuple[Path, Path]) -> Iterator[Stage]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_each_fault_ends_in_its_kind(case: Case, stage: Stage, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "work")
-    with case.arrange(stage) as link, pytest.raises(InputError, match="no space left") if case.stops else contextlib.nullcontext():
+    with case.arrange(stage) as link:
         youtube([link], case.settings, workspace)
     (row,) = read_rows(Footage, workspace.table(Footage))
     assert row.error_kind == case.kind, row.error

@@ -1,0 +1,98 @@
+"""How the links of one run are asked for: what is known of them, at which pace, through which yt-dlp."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from acquire.failures import Failure, classify
+from acquire.youtube.archive import Archive
+from acquire.youtube.links import Link
+from acquire.youtube.pacing import Clock, Pace
+from acquire.youtube.proxy import demand_answer, demand_no_fault
+from acquire.youtube.settings import YoutubeSettings
+
+if TYPE_CHECKING:
+    from acquire.youtube.download import Offer
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Asking:
+    """What a run and a dry run have in common."""
+
+    settings: YoutubeSettings
+    archive: Archive
+    pace: Pace
+    say: Say
+    private: Path  # gone after the run
+    stack: contextlib.ExitStack
+    sessions: dict[bool, tuple[Any, Any]] = field(default_factory=dict)
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls, links: list[Link], settings: YoutubeSettings, archive: Archive, clock: Clock, say: Say) -> Iterator[Asking]:
+        """For one run over these links. Settings that no link could be asked for with end it here (InputError)."""
+        with contextlib.ExitStack() as stack:
+            private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rainlapse-")))
+            asking = cls(settings, archive, Pace.of_rows(archive.rows.values(), settings, clock), say, private, stack)
+            for link in links[:1]:
+                asking.session(link)
+            if settings.proxy is not None:
+                demand_answer(settings.proxy, settings.socket_timeout_s)
+            yield asking
+
+    def now(self) -> datetime:
+        """The time."""
+        return self.pace.clock.now()
+
+    def session(self, link: Link) -> tuple[Any, Any]:
+        """yt-dlp for a link, and what it says. One for all of YouTube: what it has learned of the site is not asked for again."""
+        from acquire.youtube.download import Log, session
+
+        direct = link.kind == "direct"
+        if direct not in self.sessions:
+            log = Log()
+            self.sessions[direct] = self.stack.enter_context(session(self.settings, log, self.private, direct=direct)), log
+        return self.sessions[direct]
+
+    def wait(self, link: Link) -> bool:
+        """Wait until the link may be asked for, and count it as asked; False where this run leaves it to a later one."""
+        if self.pace.gives_up(link):
+            return False
+        self.pace.wait(link, self.say)
+        self.pace.note_asked(link)
+        return True
+
+    def expand(self, link: Link) -> dict[Link, Offer]:
+        """The videos of a list, with what the list states of each. Raises yt-dlp's errors."""
+        from acquire.youtube.expansion import expand
+
+        videos = expand(link, self.session(link)[0])
+        self.say(f"{link.url}: {len(videos)} videos")
+        return videos
+
+    def failure(self, link: Link, error: Exception) -> Failure:
+        """What an error says of its link. Raises InputError where it is the proxy's, and says nothing of any link."""
+        demand_no_fault(self.settings.proxy, error)
+        return classify(error, self.session(link)[1].warnings)
+
+    def sorted_out(self, videos: Iterable[Link]) -> tuple[list[Link], list[Link], int]:
+        """Of these links, each once: those to ask for, those that are not due, and how many are there already.
+
+        Parts of a video go before the whole of it, one after the other, so that it is fetched once for all of them.
+        """
+        once = {link.source_id: link for link in reversed(list(videos))}.values()
+        links = [link for link in reversed(list(once)) if not self.archive.is_there(link)]
+        now = self.now()
+        due = [link for link in links if self.archive.is_due(link, now)]
+        place = {link.whole_id: number for number, link in reversed(list(enumerate(due)))}
+        due.sort(key=lambda link: (place[link.whole_id], link.source_id == link.whole_id))
+        not_due = [link for link in links if not self.archive.is_due(link, now)]
+        return due, not_due, len(once) - len(links)
