@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,10 +69,12 @@ def found_footage(
     if not card.found:
         named = ", ".join(str(folder) for folder in folders)
         raise InputError(
-            f"{named}: no footage; of {card.ignored} files none is a video ({', '.join(sorted(VIDEO_SUFFIXES))}) or one of at least two "
+            f"{named}: no footage; of {len(card.ignored)} files none is a video ({', '.join(sorted(VIDEO_SUFFIXES))}) or one of several "
             f"pictures of one camera or name ({', '.join(sorted(PICTURE_SUFFIXES))}); name another folder"
         )
-    say(f"{len(card.found)} videos and series of stills; {card.ignored} other files passed over")
+    kinds = Counter(file.suffix.lower() or "without suffix" for file in card.ignored).most_common(5)
+    told = f" ({', '.join(f'{number} {kind}' for kind, number in kinds)})" if kinds else ""
+    say(f"{len(card.found)} videos and series of stills; {len(card.ignored)} other files passed over{told}")
     for remark in card.remarks:
         say(remark)
     return card.found
@@ -139,10 +142,25 @@ class _Run:
             self.say(f"{origin}: {row.error_kind}: {row.error}")
         if row.parts:
             self.say(f"{origin}: {len(row.parts)} files joined to one recording")
+        if (before := self._begins_like(row)) is not None:
+            self.say(f"{origin}: begins like {before.footage_id} ({before.frames} frames), which is there too: was it read before its end?")
         if row.interlaced:
             self.say(f"{origin}: interlaced; it is deinterlaced whenever it is decoded")
         if row.varying:
             self.say(f"{origin}: not the same in all pictures: {', '.join(row.varying)}; rain differs with them, not only with the weather")
+
+    def _begins_like(self, row: Footage) -> Footage | None:
+        """Footage of the same camera and moment whose content is another: a series that has grown since, or a part of a recording."""
+        if row.captured_at is None or not (row.media == "stills" or row.parts):
+            return None
+        return next(
+            (
+                other
+                for other in self.known.values()
+                if (other.captured_at, other.camera_model) == (row.captured_at, row.camera_model) and other.footage_id != row.footage_id
+            ),
+            None,
+        )
 
     def _is_settled(self, row: Footage) -> bool:
         if row.status == "ok":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,7 +66,7 @@ class Card:
     """All that was found, and what was passed over."""
 
     found: list[Found] = field(default_factory=list)
-    ignored: int = 0  # files that are no footage
+    ignored: tuple[Path, ...] = ()  # files that are no footage
     remarks: list[str] = field(default_factory=list)  # what a user should know
 
 
@@ -89,7 +90,8 @@ def find(folders: Iterable[Path], workspace: Workspace, settings: TripodSettings
         card.remarks.append(f"{proxies} low-resolution copies of the camera's own (SUB folder) passed over")
     _add_videos(card, [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES], settings)
     _add_series(card, [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES], settings)
-    card.ignored = len(files) - len({file for found in card.found for file in found.files})
+    taken = {file for found in card.found for file in found.files}
+    card.ignored = tuple(file for file in files if file not in taken)
     return card
 
 
@@ -122,12 +124,13 @@ def _add_series(card: Card, pictures: Sequence[Path], settings: TripodSettings) 
             card.remarks.append(f"{found.name}: exposure alternates every {period} pictures (a bracket), which looks like flicker")
 
 
-def _look(pictures: Sequence[Path]) -> Iterator[Shot]:
-    for picture in pictures:
-        shot = read_shot(picture)
-        if shot.size is None and not picture.exists():
-            raise InputError(f"{_text(picture)}: gone while the folder was read; is the card still there? Run again when it is")
-        yield shot
+def _look(pictures: Sequence[Path]) -> list[Shot]:
+    with warnings.catch_warnings(action="ignore"):  # Pillow's, of pictures that are large
+        shots = [read_shot(picture) for picture in pictures]
+    gone = next((shot.path for shot in shots if shot.size is None and not shot.path.exists()), None)
+    if gone is not None:
+        raise InputError(f"{_text(gone)}: gone while the folder was read; is the card still there? Run again when it is")
+    return shots
 
 
 def _files_below(top: Path, workspace: Workspace) -> Iterator[Path]:

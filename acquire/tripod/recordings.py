@@ -29,7 +29,6 @@ _GOPRO = re.compile(r"G([HXP])(\d\d)(\d{4})|GOPR(\d{4})", re.IGNORECASE)
 _LAST_NUMBER = re.compile(r"(.*?)(\d+)(\D*)")
 _TIMECODE = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.])(\d\d)")
 _STREAM_CLOCK_S = (1 << 33) / 90_000  # a transport stream's clock begins anew after this
-_DAY_S = 86_400.0
 _CLOCK_TOLERANCE_S = 0.5
 _CREATION_TOLERANCE_S = 2.0  # times of creation are whole seconds, some of them even ones
 
@@ -147,23 +146,27 @@ def _read_head(path: Path) -> Head | None:
                 return None
             stream = container.streams.video[0]
             base = float(stream.time_base or 0)
-            context = stream.codec_context
             duration = stream.duration * base if stream.duration is not None else (container.duration or 0) / av.time_base
             told = [container.metadata, *(each.metadata for each in container.streams)]
             return Head(
                 path=path,
-                parameters=(
-                    context.name, context.profile, context.width, context.height, context.pix_fmt, stream.average_rate, stream.time_base,
-                    container.format.name, None if path.suffix.lower() in _TRANSPORT_SUFFIXES else context.extradata,
-                ),
+                parameters=_parameters(container, stream, path),
                 start_s=None if stream.start_time is None else stream.start_time * base,
                 duration_s=duration,
                 fps=float(stream.average_rate or 0),
                 timecode=next((tags["timecode"] for tags in told if "timecode" in tags), None),
                 created=_time(container.metadata.get("creation_time")),
-            )  # fmt: skip
+            )
     except (av.FFmpegError, OSError, ValueError):
         return None
+
+
+def _parameters(container: av.container.InputContainer, stream: av.VideoStream, path: Path) -> tuple[object, ...]:
+    context = stream.codec_context
+    picture = (context.name, context.profile, context.width, context.height, context.pix_fmt)
+    pace = (round(float(stream.average_rate or 0), 1), stream.time_base)  # the mean over a part's frames: not quite the same in each
+    own_header = None if path.suffix.lower() in _TRANSPORT_SUFFIXES else context.extradata
+    return (container.format.name, *picture, *pace, own_header)
 
 
 def _clock_runs_on(earlier: Head, later: Head) -> bool:
@@ -174,8 +177,11 @@ def _clock_runs_on(earlier: Head, later: Head) -> bool:
 
 
 def _timecode_runs_on(earlier: Head, later: Head) -> bool:
-    begin_s, end_s = _timecode_s(earlier), _timecode_s(later)
-    return begin_s is not None and end_s is not None and _meet(begin_s + earlier.duration_s, end_s, _DAY_S)
+    """A timecode counts frames; at the end of the day it begins anew."""
+    begin, end = _timecode_frames(earlier), _timecode_frames(later)
+    if begin is None or end is None:
+        return False
+    return _meet(begin[0] / earlier.fps + earlier.duration_s, end[0] / earlier.fps, begin[1] / earlier.fps)
 
 
 def _meet(one_s: float, other_s: float, around_s: float) -> bool:
@@ -192,18 +198,20 @@ def _creation_runs_on(earlier: Head, later: Head) -> bool:
     return any(abs(between_s - head.duration_s) <= _CREATION_TOLERANCE_S for head in (earlier, later) if between_s > 0)
 
 
-def _timecode_s(head: Head) -> float | None:
-    """A timecode as seconds: it counts frames, and drop-frame ones (written with `;`) skip two numbers a minute but each tenth."""
+def _timecode_frames(head: Head) -> tuple[int, int] | None:
+    """A timecode as a count of frames, and how many make a day. Drop-frame ones (written with `;`) skip two numbers of thirty each
+    minute but the tenth."""
     told = _TIMECODE.fullmatch(head.timecode or "")
     if told is None or not head.fps:
         return None
     hours, minutes, seconds, frames = (int(told[index]) for index in (1, 2, 3, 5))
     nominal = round(head.fps)
-    count = (60 * (60 * hours + minutes) + seconds) * nominal + frames
-    if told[4] != ":":
-        minute = 60 * hours + minutes
-        count -= round(nominal / 15) * (minute - minute // 10)
-    return count / head.fps
+    dropped = 0 if told[4] == ":" else round(nominal / 15)
+
+    def count(minute: int) -> int:
+        return 60 * nominal * minute - dropped * (minute - minute // 10)
+
+    return count(60 * hours + minutes) + seconds * nominal + frames, count(24 * 60)
 
 
 def _time(told: str | None) -> datetime | None:

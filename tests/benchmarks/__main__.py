@@ -6,10 +6,10 @@ import platform
 import sys
 import time
 
-from tests.benchmarks import decode_cost, help_time, release_verify
+from tests.benchmarks import decode_cost, help_time, release_verify, stills_time
 from tests.benchmarks.figure import Figure
 
-BENCHMARKS = {"help": help_time.run, "decode": decode_cost.run, "release": release_verify.run}
+BENCHMARKS = {"help": help_time.run, "decode": decode_cost.run, "release": release_verify.run, "stills": stills_time.run}
 
 
 def main(names: list[str]) -> int:

@@ -17,7 +17,9 @@ from acquire.tripod import TripodSettings
 from acquire.tripod.recordings import candidates
 from manifests.checks import check
 from manifests.errors import InputError
+from manifests.files import read_rows
 from manifests.media import frames
+from manifests.tables import Footage
 from manifests.workspace import Workspace
 from tests.acquire.tripod.clips import cut_transport_stream, numbers_of, record
 from tests.acquire.tripod.pictures import write_picture
@@ -176,6 +178,16 @@ def test_a_series_over_two_folders_is_one_footage_in_order_of_time(card: Path, w
     moved = forget_folder(card, card.parent / "media" / "card")
     assert take(moved, workspace).total("kept") == 0
     assert len(media_files(workspace)) == 6
+
+
+def test_a_series_that_has_grown_is_told_from_its_beginning(card: Path, workspace: Workspace) -> None:
+    time_lapse(card, 4)
+    take(card, workspace)
+    time_lapse(card, 6)
+    said = list[str]()
+    take(card, workspace, say=said.append)
+    assert [row.frames for row in read_rows(Footage, workspace.table(Footage))] == [4, 6]
+    assert any("(4 frames), which is there too" in line for line in said)
 
 
 def test_changing_exposure_is_said(card: Path, workspace: Workspace) -> None:
