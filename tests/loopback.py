@@ -7,6 +7,7 @@ and `as_dash` cut a clip into such streams without encoding it again; `live` let
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import re
 import subprocess
@@ -43,6 +44,7 @@ class Fault:
     delay_s: float = 0.0  # before each piece
     piece: int = 65536  # bytes sent at once
     ranges: bool = True  # False: byte ranges are ignored
+    if_range: bool = True  # False: they are sent of whatever the file has become
     length: int | None = None  # of the whole file, as stated
     becomes: bytes | None = None  # what the file holds after this answer
     skip: int = 0  # answers that go well before the first that does not
@@ -141,6 +143,12 @@ def live(clip: Path, folder: Path, *, segment_s: float = 0.4, every_s: float = 0
         grower.join()
 
 
+@functools.lru_cache(maxsize=64)
+def _content(file: Path, _changed: int) -> tuple[bytes, str]:
+    content = file.read_bytes()
+    return content, f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+
+
 def _remux(clip: Path, target: Path, options: dict[str, Any]) -> Path:
     import ffmpeg
     import imageio_ffmpeg
@@ -208,12 +216,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _send(self, path: str, file: Path, fault: Fault, body: bool) -> None:
-        content = file.read_bytes()
+        content, etag = _content(file, file.stat().st_mtime_ns)
         stated = len(content) if fault.length is None else fault.length
-        etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
         first, end = 0, len(content)
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-        partial = wanted is not None and fault.ranges and self.headers.get("If-Range", etag) == etag
+        partial = wanted is not None and fault.ranges and (not fault.if_range or self.headers.get("If-Range", etag) == etag)
         if partial and wanted is not None:
             first, end = int(wanted[1]), min(int(wanted[2]) + 1, len(content)) if wanted[2] else len(content)
             if first >= len(content):

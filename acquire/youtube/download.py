@@ -25,7 +25,7 @@ from acquire.youtube.clip import Clip, cut
 from acquire.youtube.guard import Bounds, held, room, within
 from acquire.youtube.links import Link
 from acquire.youtube.live import record
-from acquire.youtube.resuming import bind, clear, keep_or_clear, remotes, stated_bytes
+from acquire.youtube.resuming import bind, clear, keep_or_clear, remotes, resumable, stated_bytes
 from acquire.youtube.settings import YoutubeSettings
 from manifests.errors import InputError, first_line
 from manifests.executors import call_in_child
@@ -99,7 +99,10 @@ def session(settings: YoutubeSettings, log: Log, private: Path, *, direct: bool)
 
 def look(link: Link, ydl: Any) -> tuple[Offer, dict[str, Any]]:
     """What a link leads to, without fetching it; also yt-dlp's own record, for `fetch`. Raises Refused or yt-dlp's errors."""
-    info = ydl.extract_info(link.url, download=False)
+    try:
+        info = ydl.extract_info(link.url, download=False)
+    finally:
+        ydl.hang_up()
     if not info:
         raise Refused("unsupported", f"{link.url}: yt-dlp found nothing there, and no error")
     if info.get("_type", "video") != "video":
@@ -114,7 +117,8 @@ def fetch(link: Link, ydl: Any, folder: Path, settings: YoutubeSettings, accept:
     is offered before any of it is asked for, and raises where it is not wanted. Raises what `accept` raises, Refused or yt-dlp's errors.
     """
     with held(within(settings.page_timeout_s, link.url)):
-        offered, info = look(link, ydl)
+        begun = resumable(folder, ydl) if link.kind == "direct" else None
+        offered, info = look(link, ydl) if begun is None else (offer_of(begun), begun)
     accept(offered)
     folder.mkdir(parents=True, exist_ok=True)
     ydl.params["paths"]["home"] = str(folder)
@@ -130,7 +134,8 @@ def fetch(link: Link, ydl: Any, folder: Path, settings: YoutubeSettings, accept:
 
 def _whole(link: Link, info: dict[str, Any], ydl: Any, folder: Path, settings: YoutubeSettings, stated: int) -> Path:
     now = remotes(info, ydl)
-    keep_or_clear(folder, now)
+    # Of a direct link the page is the media: looking at it anew costs what is to be saved. YouTube's links last for hours alone.
+    keep_or_clear(folder, now, ydl.sanitize_info(info) if link.kind == "direct" else None)
     there = sum(file.stat().st_size for file in folder.iterdir())
     room(folder, link.url, settings, max(stated, stated_bytes(now)) - there)
     bind(info, now)
@@ -177,11 +182,21 @@ def _cut_or_refusal(wanted: tuple[Path, float | None, float | None]) -> Clip | t
 
 
 class _Session(yt_dlp.YoutubeDL):  # type: ignore[misc]
-    """yt-dlp, which would read pages of any size into memory, and here does not."""
+    """yt-dlp, which would read pages of any size into memory, and leaves servers sending what it has seen enough of."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        super().__init__(options)
+        self.answers: list[Any] = []
+
+    def hang_up(self) -> None:
+        """End what is still being sent."""
+        while self.answers:
+            self.answers.pop().close()
 
     def urlopen(self, req: Any) -> Any:
         """As ever, but `read` without a number of bytes gives up on more than LARGEST_PAGE_BYTES."""
         response = super().urlopen(req)
+        self.answers = [*(answer for answer in self.answers if not answer.closed), response]
         read = response.read
 
         def bounded(amt: int | None = None) -> bytes:

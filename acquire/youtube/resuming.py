@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from yt_dlp.networking import Request
+from yt_dlp.networking.exceptions import RequestError
 
 from manifests.files import write_atomically
 
@@ -27,20 +28,25 @@ def remotes(info: Mapping[str, Any], ydl: Any) -> list[Remote]:
     return [_remote(chosen, ydl) for chosen in _chosen(info)]
 
 
-def keep_or_clear(folder: Path, now: list[Remote]) -> None:
-    """Empty the folder unless it holds parts of exactly these remotes; note them there."""
-    noted = folder / _NOTE
+def resumable(folder: Path, ydl: Any) -> dict[str, Any] | None:
+    """What an earlier run learned of a link and noted, where its remotes are still the same: its page need not be asked again."""
+    noted = _noted(folder)
+    info: dict[str, Any] | None = noted.get("info")
     try:
-        before = json.loads(noted.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        before = None
+        return info if info is not None and remotes(info, ydl) == noted["remotes"] else None
+    except RequestError:
+        return None  # links may last for a while only
+
+
+def keep_or_clear(folder: Path, now: list[Remote], info: Mapping[str, Any] | None) -> None:
+    """Empty the folder unless it holds parts of exactly these remotes; note them there, and what is known of the link (`info`)."""
     told = all(remote["etag"] or remote["modified"] or remote["length"] for remote in now)
-    if before == now and told:
+    if _noted(folder).get("remotes") == now and told:
         _join_anew(folder)
         return
     clear(folder)
-    with write_atomically(noted) as file:
-        file.write(json.dumps(now).encode())
+    with write_atomically(folder / _NOTE) as file:
+        file.write(json.dumps({"remotes": now, "info": info}).encode())
 
 
 def clear(folder: Path) -> None:
@@ -64,6 +70,14 @@ def bind(info: Mapping[str, Any], now: Sequence[Remote]) -> None:
 def stated_bytes(now: Sequence[Remote]) -> int:
     """How much the remotes say that they are; of a stream, its index."""
     return sum(int(remote["length"]) for remote in now if remote["length"] and remote["length"].isdecimal())
+
+
+def _noted(folder: Path) -> dict[str, Any]:
+    try:
+        noted = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return noted if isinstance(noted, dict) else {}
 
 
 def _chosen(info: Mapping[str, Any]) -> list[Any]:
