@@ -87,7 +87,7 @@ def find(folders: Iterable[Path], workspace: Workspace, settings: TripodSettings
                 files[file] = None
     card = Card()
     if proxies:
-        card.remarks.append(f"{proxies} low-resolution copies of the camera's own (SUB folder) passed over")
+        card.remarks.append(f"low-resolution copies that the camera made (SUB folder), passed over: {proxies}")
     _add_videos(card, [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES], settings)
     _add_series(card, [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES], settings)
     taken = {file for found in card.found for file in found.files}
@@ -111,9 +111,11 @@ def _add_series(card: Card, pictures: Sequence[Path], settings: TripodSettings) 
     grouped = group(_look(pictures), settings.gap_s, settings.gap_factor, settings.prefer_raw)
     if grouped.raw_beside_jpeg:
         taken, other = ("raw files", "their JPEGs") if settings.prefer_raw else ("JPEGs", "their raw files (prefer_raw=true takes those)")
-        card.remarks.append(f"{grouped.raw_beside_jpeg} pictures are there twice: the {taken} are taken, {other} passed over")
+        card.remarks.append(f"shots kept twice, of which the {taken} are taken and {other} passed over: {grouped.raw_beside_jpeg}")
     if grouped.clean:
-        card.remarks.append(f"{grouped.clean} clean pictures (-C-) beside rainy ones (-R-) passed over: they are truth, not footage")
+        card.remarks.append(
+            f"clean pictures (-C-) beside rainy ones (-R-), passed over since they are truth and no footage: {grouped.clean}"
+        )
     in_folder = [shots[0].path.parent for shots in grouped.series]
     for shots in grouped.series:
         folder = shots[0].path.parent

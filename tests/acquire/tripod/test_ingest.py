@@ -146,7 +146,7 @@ def test_a_sony_card(card: Path, workspace: Workspace) -> None:
     (row,) = rows(workspace).values()
     assert row.origin == str(clip.resolve())
     assert {name: getattr(row, name) for name in SONY_COLUMNS} == SONY_COLUMNS
-    assert any(line.startswith("1 low-resolution copies") for line in said)
+    assert any(line.startswith("low-resolution copies") and line.endswith(": 1") for line in said)
 
 
 # --- stills -------------------------------------------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ def test_folders_of_frames_as_gt_rain_publishes_them(card: Path, workspace: Work
     said = list[str]()
     take(card, workspace, say=said.append)
     assert {name: row.frames for name, row in rows(workspace).items()} == {"Winter_Road_0-0": 4, "Porch_1-2": 4}
-    assert any(line.startswith("2 clean pictures") for line in said)
+    assert any(line.startswith("clean pictures") and line.endswith(": 2") for line in said)
 
 
 # --- raw pictures -------------------------------------------------------------------------------------------------------------------
