@@ -10,7 +10,7 @@ from typing import Any
 from curate.release.findings import Finding
 from curate.release.index import Member
 from curate.release.portable import about_name, frame_name, mask_name
-from curate.release.splits import leaks, splits_csv
+from curate.release.splits import leaks, splits_tsv
 from curate.release.tables import Tables
 from manifests.checks import row_problems
 from manifests.columns import key_name
@@ -19,14 +19,14 @@ from manifests.tables import Scene
 
 
 def table_findings(tables: Tables, proof: str) -> list[Finding]:
-    """What does not hold of the rows; `proof`: what splits.csv holds."""
+    """What does not hold of the rows; `proof`: what splits.tsv holds."""
     found = [Finding("tables", f"{table}.parquet: {key}", problem) for table, key, problem in _rows(tables)]
     found += (Finding("tables", f"scenes.parquet: {key}", problem) for key, problem in _keys(tables))
     found += (Finding("tables", f"index.parquet: {key}", problem) for key, problem in _index(tables))
     found += (Finding("tables", "build.json", problem) for problem in _about(tables))
     found += (Finding("splits", "scenes.parquet", problem) for problem in leaks(tables.scenes))
-    if proof != splits_csv(tables.scenes):
-        found.append(Finding("splits", "splits.csv", "is not the splits of the scenes' places and sources"))
+    if proof != splits_tsv(tables.scenes):
+        found.append(Finding("splits", "splits.tsv", "is not the splits of the scenes' places and sources"))
     return found
 
 

@@ -115,9 +115,9 @@ def _changed(folder: Path, names: set[str], sums: dict[str, str]) -> Iterator[Fi
 def _tables(folder: Path, findings: list[Finding]) -> Tables | None:
     try:
         tables = read_tables(folder)
-        proof = (folder / "splits.csv").read_text(encoding="utf-8")
+        proof = (folder / "splits.tsv").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        findings.append(Finding("tables", "splits.csv", f"cannot be read ({error})"))
+        findings.append(Finding("tables", "splits.tsv", f"cannot be read ({error})"))
         return None
     except InputError as error:
         path, _, problem = str(error).partition(": ")

@@ -73,7 +73,7 @@ def tamperings() -> list[Tampering]:
 
 
 def _flips() -> Iterator[Tampering]:
-    words = ["README.md", "DATASHEET.md", "LICENCES.md", "CHANGELOG.md", "CITATION.cff", "build.json", "croissant.json", "splits.csv"]
+    words = ["README.md", "DATASHEET.md", "LICENCES.md", "CHANGELOG.md", "CITATION.cff", "build.json", "croissant.json", "splits.tsv"]
     tables = [f"{name}.parquet" for name in ("scenes", "footage", "segments", "rain", "index", "withdrawals")]
     figures = [f"figures/{name}.png" for name in ("rain-rose", "coverage", "samples")]
     for number, name in enumerate([*words, *tables, *figures, *(f"shards/{split}-000000.tar" for split in ("train", "val", "test"))]):
@@ -100,15 +100,15 @@ def _files() -> Iterator[Tampering]:
         (folder / "scenes.parquet.lock").touch()
 
     def linked(folder: Path) -> None:
-        (folder / "splits.csv").rename(folder.parent / "elsewhere.csv")
-        (folder / "splits.csv").symlink_to(folder.parent / "elsewhere.csv")
+        (folder / "splits.tsv").rename(folder.parent / "elsewhere.csv")
+        (folder / "splits.tsv").symlink_to(folder.parent / "elsewhere.csv")
 
     def linked_folder(folder: Path) -> None:
         (folder / "more").symlink_to(folder / "figures")
 
     yield Tampering("extra-file", extra, "files", "notes.txt: is not in SHA256SUMS")
     yield Tampering("extra-lock", lock, "files", "scenes.parquet.lock: is not in SHA256SUMS")
-    yield Tampering("linked-file", linked, "files", "splits.csv: is a symbolic link to .*elsewhere.csv")
+    yield Tampering("linked-file", linked, "files", "splits.tsv: is a symbolic link to .*elsewhere.csv")
     yield Tampering("linked-folder", linked_folder, "files", "more: is a symbolic link to .*figures")
     for name in ("README.md", "rain.parquet", SHARD, "figures/samples.png"):
         yield Tampering(f"missing-{name}", lambda folder, name=name: (folder / name).unlink(), "files", f"^{name}: is missing")  # type: ignore[misc]
@@ -354,7 +354,7 @@ def _tables() -> Iterator[Tampering]:
         write_sums(folder)
 
     def proof(folder: Path) -> None:
-        (folder / "splits.csv").write_text("column,value,split\n")
+        (folder / "splits.tsv").write_text("column\tvalue\tsplit\n")
         write_sums(folder)
 
     for table in ("footage", "segments"):
@@ -374,7 +374,7 @@ def _tables() -> Iterator[Tampering]:
     yield Tampering("table-of-another-kind", other_kind, "tables", "rain.parquet: a table of segments, where one of rain is needed")
     yield Tampering("place-leak", edited("scenes", one_place), "splits", "place_id .* is in .* and ")
     yield Tampering("source-leak", edited("scenes", one_source), "splits", "source_id .* is in .* and ")
-    yield Tampering("no-proof", proof, "splits", "splits.csv: is not the splits")
+    yield Tampering("no-proof", proof, "splits", "splits.tsv: is not the splits")
 
 
 def _metadata() -> Iterator[Tampering]:

@@ -63,7 +63,7 @@ def test_links_hold_tables_and_words_but_no_pixels(world: World) -> None:
         "rain.parquet",
         "scenes.parquet",
         "segments.parquet",
-        "splits.csv",
+        "splits.tsv",
         "withdrawals.parquet",
     ]
     scenes = read_rows(Scene, release.folder / "scenes.parquet")
