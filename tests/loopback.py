@@ -46,7 +46,7 @@ class Fault:
     ranges: bool = True  # False: byte ranges are ignored
     if_range: bool = True  # False: they are sent of whatever the file has become
     length: int | None = None  # of the whole file, as stated
-    becomes: bytes | None = None  # what the file holds after this answer
+    becomes: bytes | None = None  # what the file holds after this answer; those after it do not break
     skip: int = 0  # answers that go well before the first that does not
     times: int | None = None  # how often; None: always
 
@@ -246,6 +246,7 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             if fault.becomes is not None:
                 file.write_bytes(fault.becomes)
+                fault.becomes = fault.drop_after = None
         if stop < end or stated != len(content):
             self.close_connection = True  # in the middle of what was promised
 

@@ -89,8 +89,8 @@ def _fragment(stage: Stage, fault: Fault) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _changing(stage: Stage, ranges: bool) -> Iterator[str]:
-    stage.faults["/clip.mp4"] = Fault(drop_after=20_000, becomes=stage.other.read_bytes(), ranges=ranges, skip=MEDIA, times=1)
+def _changing(stage: Stage, if_range: bool) -> Iterator[str]:
+    stage.faults["/clip.mp4"] = Fault(drop_after=20_000, becomes=stage.other.read_bytes(), if_range=if_range, skip=MEDIA)
     yield f"{stage.url}/clip.mp4"
 
 
@@ -127,7 +127,7 @@ CASES: tuple[Case, ...] = (
     Case("404", "removed", "HTTP Error 404", _status(404)),
     Case("408", "network", "HTTP Error 408", _status(408)),
     Case("410", "removed", "HTTP Error 410", _status(410)),
-    Case("429, with Retry-After", "rate_limited", "HTTP Error 429", _status(429, ("Retry-After", "120"))),
+    Case("429, with Retry-After (not before it)", "rate_limited", "HTTP Error 429", _status(429, ("Retry-After", "120"))),
     Case("451", "geo", "HTTP Error 451", _status(451)),
     Case("503 on the page", "network", "HTTP Error 503", _status(503)),
     Case("503 on the media, for a while", None, WHOLE, _fault(Fault(status=503, skip=MEDIA, times=2))),
@@ -149,7 +149,8 @@ CASES: tuple[Case, ...] = (
         _fault(Fault(piece=2000, delay_s=0.2, skip=MEDIA)),
         replace(SETTINGS, deadline_s=1.0),
     ),
-    Case("the file changes while it is fetched", None, "the whole new video", lambda stage: _changing(stage, ranges=True)),
+    Case("the file changes while it is fetched", None, "the whole new video", lambda stage: _changing(stage, if_range=True)),
+    Case("the same, and the server sends its rest", None, "the whole new video", lambda stage: _changing(stage, if_range=False)),
     Case("a redirect loop", "network", "redirect", _elsewhere),
     Case("no such host", "network", "resolve", _address(lambda _stage: "http://no-such-host.invalid/clip.mp4")),
     Case("the connection is refused", "network", "refused", _closed),
