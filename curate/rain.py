@@ -15,6 +15,7 @@ Angles are degrees, 0 = image right, counter-clockwise, modulo 180. Pictures are
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -32,9 +33,14 @@ LEAST_BLOBS = 3  # fewer tell nothing about a frame
 ALIGNED_DEG = 15.0  # a blob this near to the frame's orientation, and twice as long as wide, is one of its streaks
 CELLS = 8  # the grid's cells a side
 LEAST_SEEN_CELL = 0.25  # share of a cell that must be seen for streaks to be expected in it
+LEAST_PAIRS = 0.05  # share of the seen pixels: lags at which fewer have a partner tell little
 MOST_LAG = 0.45  # of the picture's shorter side: beyond, the autocovariance wraps round
 PEAK_HEIGHT = 0.3  # the autocovariance's peak, down to this share of its height, has the streaks' orientation
 PEAK_RADIUS_PX = 40  # and is looked at so far out
+FAINT_PEAK = 15.0  # grey levels: blobs with a lower peak may be noise, and are not raised to the others' brightness
+SMALL_SPREAD = 100.0  # px of area times px of length: nor are blobs smaller than this to the others' size
+EVENED_SIZE = 0.15  # power of a blob's spread that its weight is divided by
+FAN = 0.15  # streaks that lean otherwise than their mean are looked for so far aside, for each px along
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +58,14 @@ class Seen:
     mask: npt.NDArray[np.bool_]  # HW
     pixels: int
     cells: npt.NDArray[np.bool_]  # CELLS x CELLS: of which at least LEAST_SEEN_CELL counts
+    pairs: Plane  # HW: at each lag, which wraps round, the share of the seen pixels whose partner is seen too
 
     @classmethod
     def of(cls, mask: Grey | npt.NDArray[np.bool_]) -> Seen:
         """From a mask, HW, 0 where nothing may count."""
         counts = mask > 0
         cells = cv2.resize(counts.astype(np.float32), (CELLS, CELLS), interpolation=cv2.INTER_AREA) >= LEAST_SEEN_CELL
-        return cls(counts, int(np.count_nonzero(counts)), np.asarray(cells, dtype=bool))
+        return cls(counts, int(np.count_nonzero(counts)), np.asarray(cells, dtype=bool), _pairs(counts))
 
     def only(self, residual: Residual) -> Residual:
         """The residual with nothing where nothing may count."""
@@ -76,10 +83,11 @@ class Blobs:
 
     x_px: Floats  # centre
     y_px: Floats
+    area_px: Floats  # px in it
     length_px: Floats  # of the bar with the same second moments
     width_px: Floats
     orientation_rad: Floats
-    kept: npt.NDArray[np.bool_]  # HW: candidates that lie in these blobs
+    labels: npt.NDArray[np.int32]  # HW: 1 to N in these blobs, 0 elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +131,10 @@ def measure(residual: Residual, seen: Seen | None = None) -> Streaks:
     nothing = np.zeros((CELLS, CELLS), dtype=bool)
     if blobs.length_px.size < LEAST_BLOBS:
         return Streaks(cover, amplitude, bright_to_dark, 0.0, 0.0, None, None, None, nothing)
-    rain = np.where(blobs.kept, residual.bright, 0).astype(np.float32)
-    covariance = autocovariance(rain)
-    orientation_deg = peak_orientation(covariance)
-    length_px, width_px = extent(covariance, orientation_deg)
+    peaks = blob_peaks(residual.bright, blobs)
+    orientation_deg = peak_orientation(autocovariance(weighted(residual.bright, blobs, evening(blobs, peaks)), seen))
+    rain = weighted(residual.bright, blobs, 1 / np.sqrt(peaks))
+    length_px, width_px = extent(autocovariance(rain, seen), orientation_deg)
     return Streaks(
         cover=cover,
         amplitude=amplitude,
@@ -167,11 +175,34 @@ def find_blobs(candidates: npt.NDArray[np.bool_]) -> Blobs:
     return Blobs(
         x_px=centre_x,
         y_px=centre_y,
+        area_px=area[large].astype(np.float64),
         length_px=np.sqrt(12 * along),
         width_px=np.sqrt(12 * across),
         orientation_rad=0.5 * np.arctan2(-2 * xy, xx - yy),  # rows count downwards, angles upwards
-        kept=large[labels],
+        labels=np.where(large, np.cumsum(large), 0).astype(np.int32)[labels],
     )
+
+
+def blob_peaks(bright: Grey, blobs: Blobs) -> Floats:
+    """The highest rise in each blob, grey levels."""
+    inside = blobs.labels > 0
+    peaks = np.zeros(blobs.area_px.size + 1)
+    np.maximum.at(peaks, blobs.labels[inside], bright[inside])
+    return peaks[1:]
+
+
+def weighted(bright: Grey, blobs: Blobs, weights: Floats) -> Plane:
+    """The rise times its blob's weight, HW; 0 outside of blobs."""
+    return np.asarray(bright * np.append(0.0, weights).astype(np.float32)[blobs.labels], dtype=np.float32)
+
+
+def evening(blobs: Blobs, peaks: Floats) -> Floats:
+    """Weights that let streaks count alike, whatever their brightness and more or less whatever their size.
+
+    As they are, the autocovariance squares their light: few large near drops would tell the orientation, which the wind leans least.
+    """
+    spread = np.maximum(blobs.area_px * blobs.length_px, SMALL_SPREAD)
+    return np.asarray(1 / (np.maximum(peaks, FAINT_PEAK) * spread**EVENED_SIZE))
 
 
 def concentration(blobs: Blobs) -> float:
@@ -194,10 +225,11 @@ def coherence(rain: Plane, blur_px: float = 1.0) -> float:
     return float(np.hypot(xx - yy, 2 * xy) / (xx + yy)) if xx + yy > 0 else 0.0
 
 
-def autocovariance(rain: Plane) -> Plane:
-    """The circular autocovariance of a residual, lag 0 at [0, 0], where it is 1."""
-    spectrum = scipy.fft.rfft2(rain - rain.mean())
-    covariance = scipy.fft.irfft2(spectrum.real**2 + spectrum.imag**2, s=rain.shape)
+def autocovariance(rain: Plane, seen: Seen) -> Plane:
+    """The autocovariance of a residual over the pairs of pixels that are seen: HW by lags that wrap round, 1 at lag 0 ([0, 0])."""
+    centred = np.where(seen.mask, rain - float(rain.sum()) / max(seen.pixels, 1), 0).astype(np.float32)
+    spectrum = scipy.fft.rfft2(centred)
+    covariance = scipy.fft.irfft2(spectrum.real**2 + spectrum.imag**2, s=rain.shape) / np.maximum(seen.pairs, LEAST_PAIRS)
     return np.asarray(covariance / max(float(covariance[0, 0]), 1e-12), dtype=np.float32)
 
 
@@ -213,18 +245,25 @@ def peak_orientation(covariance: Plane) -> float:
 
 
 def extent(covariance: Plane, orientation_deg: float) -> tuple[float, float]:
-    """Length and width of the streaks, px: the autocovariance's full width at half height along and across.
+    """Length and width of the streaks, px, at half of their brightness.
 
-    For bars of length l the autocovariance is a triangle that reaches half its height at l/2, so the full width is l itself.
+    Along: for bars of length l the autocovariance is a triangle that reaches half its height at l/2, so its full width is l itself. Streaks
+    fan out from their mean orientation, so what lies aside is added up. Across, streaks are bells: their autocovariance is √2 as wide.
     """
-    lags = np.arange(0.0, MOST_LAG * min(covariance.shape), 0.5)
     cosine, sine = np.cos(np.radians(orientation_deg)), np.sin(np.radians(orientation_deg))
-    return _half_width(covariance, lags, cosine, -sine), _half_width(covariance, lags, sine, cosine)
+    fine = np.arange(0.0, MOST_LAG * min(covariance.shape), 0.5)
+    across_px = _half_width(fine, _sampled(covariance, fine * sine, fine * cosine))
+    lags = np.arange(0.0, MOST_LAG * min(covariance.shape))
+    reach = across_px + FAN * lags[:, None]
+    aside = reach * np.linspace(-1, 1, 41)
+    fan = _sampled(covariance, lags[:, None] * cosine + aside * sine, aside * cosine - lags[:, None] * sine)
+    along = (fan * reach).mean(axis=1)
+    return _half_width(lags, along / along[0]), across_px / math.sqrt(2)
 
 
 def aligned_cells(blobs: Blobs, orientation_deg: float) -> npt.NDArray[np.bool_]:
     """Which cells of a CELLS x CELLS grid hold a streak along the orientation."""
-    height, width = blobs.kept.shape
+    height, width = blobs.labels.shape
     away_deg = np.abs((np.degrees(blobs.orientation_rad) - orientation_deg + 90) % 180 - 90)
     streaks = (away_deg <= ALIGNED_DEG) & (blobs.length_px >= 2 * blobs.width_px)
     cells = np.zeros((CELLS, CELLS), dtype=bool)
@@ -249,10 +288,25 @@ def mean_orientation_deg(orientations_deg: Floats, weights: Floats) -> float | N
     return float(np.degrees(np.angle(total)) / 2 % 180.0) if abs(total) > 1e-9 else None
 
 
-def _half_width(covariance: Plane, lags: Floats, right: float, down: float) -> float:
+def _pairs(mask: npt.NDArray[np.bool_]) -> Plane:
+    """At each lag the share of a mask's pixels whose partner lies in it as well, not beyond the picture's edge."""
+    height, width = mask.shape
+    spectrum = scipy.fft.rfft2(mask.astype(np.float32), s=(2 * height, 2 * width))
+    shares = scipy.fft.irfft2(spectrum.real**2 + spectrum.imag**2, s=(2 * height, 2 * width)) / max(int(np.count_nonzero(mask)), 1)
+    rows, columns = (np.arange(side) - side * (2 * np.arange(side) >= side) for side in (height, width))  # as lags that wrap round
+    return np.asarray(shares[np.ix_(rows, columns)], dtype=np.float32)
+
+
+def _sampled(covariance: Plane, right: Floats, down: Floats) -> Floats:
+    """The covariance at lags (px, to the right and downwards), which wrap round."""
     height, width = covariance.shape
-    columns, rows = (lags * right % width).astype(np.float32), (lags * down % height).astype(np.float32)
-    profile = cv2.remap(covariance, columns[None], rows[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)[0]
+    columns, rows = np.atleast_2d(right % width).astype(np.float32), np.atleast_2d(down % height).astype(np.float32)
+    found = cv2.remap(covariance, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    return found.reshape(right.shape).astype(np.float64)
+
+
+def _half_width(lags: Floats, profile: Floats) -> float:
+    """Twice the lag at which a profile that begins at 1 first falls to a half."""
     below = int(np.argmax(profile < 0.5))
     if below == 0:  # never falls: longer than can be told
         return float(2 * lags[-1])

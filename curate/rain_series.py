@@ -62,9 +62,10 @@ def measure_series(
     `prepare` crops a picture; `seen`: HW like the prepared pictures, 0 where nothing may count (null: everything counts).
     """
     series = RainSeries()
-    where = None if seen is None else Seen.of(seen)
+    where: Seen | None = None
     for window in _windows(frames, window_frames, prepare):
-        _measure_window(series, window, gap_s, where or Seen.of(np.ones(window.frames[0].picture.shape, dtype=bool)))
+        where = where or Seen.of(np.ones_like(window.frames[0].picture) if seen is None else seen)
+        _measure_window(series, window, gap_s, where)
     return series
 
 

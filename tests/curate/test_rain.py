@@ -72,16 +72,39 @@ def test_a_blobs_moments_are_those_of_its_pixels() -> None:
         assert found[0] == pytest.approx(length)
         assert found[1] == pytest.approx(width)
         assert angle_between(found[2], angle) < 1e-6
-    assert blobs.kept.sum() <= candidates.sum()
+    assert blobs.area_px.sum() == (blobs.labels > 0).sum() <= candidates.sum()
+    assert set(np.unique(blobs.labels)) == set(range(len(literal) + 1))
 
 
-def test_the_autocovariance_is_that_of_its_definition() -> None:
-    plane = np.random.default_rng(3).random((6, 8)).astype(np.float32)
-    found = rain.autocovariance(plane)
-    centred = plane - plane.mean()
-    for down, right in [(0, 0), (1, 0), (0, 3), (5, 7)]:
-        literal = np.sum(centred * np.roll(centred, (-down, -right), (0, 1))) / np.sum(centred**2)
+@pytest.mark.parametrize("hidden", [0, 2])
+def test_the_autocovariance_is_that_of_its_definition(hidden: int) -> None:
+    rng = np.random.default_rng(3)
+    mask = np.ones((6, 8), bool)
+    mask[1 : 1 + hidden, 2 : 2 + hidden] = False
+    plane = np.where(mask, rng.random(mask.shape), 0).astype(np.float32)
+    found = rain.autocovariance(plane, rain.Seen.of(mask))
+    centred = np.where(mask, plane - plane[mask].mean(), 0)
+    for down, right in [(0, 0), (1, 0), (0, 3), (-1, -2), (2, -3)]:
+        pairs = sum(
+            bool(mask[row, column] and mask[row + down, column + right])
+            for row in range(max(0, -down), min(6, 6 - down))
+            for column in range(max(0, -right), min(8, 8 - right))
+        )
+        literal = np.sum(centred * np.roll(centred, (-down, -right), (0, 1))) / pairs * mask.sum() / np.sum(centred**2)
         assert found[down, right] == pytest.approx(literal, abs=1e-5)
+
+
+def test_a_mask_of_leaves_does_not_shorten_the_streaks() -> None:
+    rng = np.random.default_rng(11)
+    background = ground(*SIZE, rng)
+    leaves = cv2.GaussianBlur(rng.normal(0, 1, SIZE), (0, 0), 6) > 0  # half of the picture, patches of a dozen pixels
+    frames = [seen(background + bars(*SIZE, rng, orientation_deg=80, number=60, length_px=30), rng) for _ in range(3)]
+    residual = rain.impulse_residual(frames[1], frames[0], frames[2])
+    whole, masked = rain.measure(residual), rain.measure(residual, rain.Seen.of(leaves))
+    assert masked.length_px == pytest.approx(whole.length_px, rel=0.2)
+    assert masked.width_px == pytest.approx(whole.width_px, rel=0.15)
+    assert masked.orientation_deg == pytest.approx(whole.orientation_deg, abs=2)
+    assert masked.cover == pytest.approx(whole.cover, rel=0.15)
 
 
 @given(angles=st.lists(st.floats(0, 179), min_size=2, max_size=40), turn=st.floats(-90, 90))
@@ -89,7 +112,7 @@ def test_the_autocovariance_is_that_of_its_definition() -> None:
 def test_concentration_does_not_change_as_all_turn(angles: list[float], turn: float) -> None:
     def of(values: Plane) -> float:
         ones = np.ones(values.size)
-        return rain.concentration(rain.Blobs(ones, ones, ones, ones, np.radians(values), np.zeros((1, 1), bool)))
+        return rain.concentration(rain.Blobs(ones, ones, ones, ones, ones, np.radians(values), np.zeros((1, 1), np.int32)))
 
     here = of(np.array(angles))
     assert 0 <= here <= 1 + 1e-9
@@ -100,11 +123,36 @@ def test_concentration_of_chance_is_free_of_bias() -> None:
     rng = np.random.default_rng(4)
     ones = np.ones(6)
     squares = [
-        rain.concentration(rain.Blobs(ones, ones, ones, ones, rng.uniform(0, np.pi, 6), np.zeros((1, 1), bool))) ** 2 for _ in range(400)
+        rain.concentration(rain.Blobs(ones, ones, ones, ones, ones, rng.uniform(0, np.pi, 6), np.zeros((1, 1), np.int32))) ** 2
+        for _ in range(400)
     ]
     # Uncorrected, the mean of the squares would be 1/6; what is left comes from cutting negative values off.
     assert np.mean(squares) < 0.09
-    assert rain.concentration(rain.Blobs(ones, ones, ones, ones, np.full(6, 1.0), np.zeros((1, 1), bool))) == pytest.approx(1)
+    assert rain.concentration(rain.Blobs(ones, ones, ones, ones, ones, np.full(6, 1.0), np.zeros((1, 1), np.int32))) == pytest.approx(1)
+
+
+def test_few_bright_streaks_do_not_outvote_many_faint_ones() -> None:
+    rng = np.random.default_rng(9)
+    background = ground(*SIZE, rng)
+    near = [bars(*SIZE, rng, orientation_deg=88, number=8, brightness=140, width_px=2.5) for _ in range(3)]
+    far = [bars(*SIZE, rng, orientation_deg=76, number=64, brightness=35, width_px=1.5) for _ in range(3)]
+    found = impulse_of([seen(background + bright + faint, rng) for bright, faint in zip(near, far, strict=True)]).orientation_deg
+    # Both are 20 px long, so that the mean by length lies at (8 * 88 + 64 * 76) / 72 = 77.3; by the light's square it would be 84.
+    assert found == pytest.approx(77.3, abs=2.2)
+
+
+@pytest.mark.parametrize("length_px", [15, 30, 60])
+def test_streaks_that_fan_out_keep_their_length_and_width(length_px: float) -> None:
+    rng = np.random.default_rng(10)
+    background = ground(*SIZE, rng)
+    for spread_deg in (0.0, 5.0):
+        frames = [
+            seen(background + bars(*SIZE, rng, orientation_deg=70, number=25, length_px=length_px, width_px=2, spread_deg=spread_deg), rng)
+            for _ in range(3)
+        ]
+        streaks = impulse_of(frames)
+        assert streaks.length_px == pytest.approx(length_px, rel=0.25), spread_deg
+        assert 1.2 < (streaks.width_px or 0) < 2.8
 
 
 def test_noise_alone_is_no_rain() -> None:
