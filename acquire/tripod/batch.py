@@ -147,9 +147,7 @@ class _Run:
         if row.interlaced:
             self.say(f"{origin}: interlaced; it is deinterlaced whenever it is decoded")
         if row.varying:
-            self.say(
-                f"{origin}: not the same in all pictures: {', '.join(row.varying)}; the length and brightness of streaks change with them"
-            )
+            self.say(f"{origin}: not the same throughout: {', '.join(row.varying)}; the length and brightness of streaks change with them")
 
     def _begins_like(self, row: Footage) -> Footage | None:
         """Footage of the same camera and moment whose content is another: a series that has grown since, or a part of a recording."""

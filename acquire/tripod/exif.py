@@ -81,18 +81,21 @@ def read_shot(path: Path) -> Shot:
 def exposure_of(shots: Sequence[Shot]) -> dict[str, Any]:
     """The footage columns that a series of stills fills: medians of what a camera sets anew for each, the first one's time and camera."""
     times = [time for shot in shots if (time := shot.taken_s) is not None]
-    iso = _median(shots, "iso")
     return {
         "captured_at": shots[0].captured_at,
         "camera_model": shots[0].camera,
         "lens_model": shots[0].lens,
-        "exposure_s": _median(shots, "exposure_s"),
-        "iso": None if iso is None else round(iso),
-        "f_number": _median(shots, "f_number"),
-        "focal_length_mm": _median(shots, "focal_length_mm"),
+        **median_exposure(shots),
         "interval_s": (times[-1] - times[0]) / (len(times) - 1) if len(times) == len(shots) > 1 else None,
         "varying": varying(shots),
     }
+
+
+def median_exposure(shots: Sequence[Shot]) -> dict[str, float | int | None]:
+    """The exposure's columns over shots; null where none tells one."""
+    medians = {name: _median(shots, name) for name in EXPOSURE_COLUMNS}
+    iso = medians["iso"]
+    return {**medians, "iso": None if iso is None else round(iso)}
 
 
 def varying(shots: Sequence[Shot]) -> tuple[str, ...]:

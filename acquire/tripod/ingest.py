@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from acquire.failures import Failure, Refused, classify
 from acquire.intake import decode_whole, failed_row, footage_id, incoming_folder, probed, settle
@@ -20,6 +21,7 @@ from acquire.tripod.exif import exposure_of
 from acquire.tripod.raw import available
 from acquire.tripod.recordings import confirmed
 from acquire.tripod.settings import TripodSettings
+from acquire.tripod.telemetry import read_telemetry
 from acquire.tripod.video_tags import read_video_tags
 from manifests.tables import Footage
 from manifests.workspace import Workspace
@@ -96,7 +98,7 @@ def _taken(found: Found, hashes: Sequence[str], content: str, arriving: Path, se
     sha256 = media_sha256(source) if made else content
     media_bytes = sum(file.stat().st_size for file in ([source] if source.is_file() else source.iterdir())) if made else _size(found)
     place = source if settings.in_place else settle(source, sha256, workspace)
-    told = exposure_of(found.shots) if found.shots else read_video_tags(found.path)
+    told = exposure_of(found.shots) if found.shots else _told_by(found.path)
     return Footage(
         footage_id=footage_id(sha256),
         source="tripod",
@@ -113,6 +115,12 @@ def _taken(found: Found, hashes: Sequence[str], content: str, arriving: Path, se
         **probed(probe),
         **told,
     )
+
+
+def _told_by(video: Path) -> dict[str, Any]:
+    """The columns that a camera fills for a video: what it recorded along with the frames goes before what it says of the whole."""
+    recorded = {name: value for name, value in read_telemetry(video).items() if value is not None}
+    return {**read_video_tags(video), **recorded}
 
 
 def _refusal(found: Found, settings: TripodSettings) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,24 +17,39 @@ _PACKET = 192  # bytes of a packet on a card: a transport stream's 188 behind a 
 
 
 def record(
-    path: Path, numbers: Iterable[int], tags: Mapping[str, str] = {}, timecode: str | None = None, x264: str = "", **codec: str
+    path: Path,
+    numbers: Iterable[int],
+    tags: Mapping[str, str] = {},
+    *,
+    timecode: str | None = None,
+    telemetry: Sequence[bytes] = (),
+    x264: str = "",
+    **codec: str,
 ) -> Path:
-    """Numbered pictures at 25 fps, with B-frames and a key frame every 10; AVCHD's stream where the name ends in MTS."""
+    """Numbered pictures at 25 fps, with B-frames and a key frame every 10; AVCHD's stream where the name ends in MTS.
+
+    `telemetry` goes to a track of its own, a sample a frame.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     transport = path.suffix.lower() == ".mts"
-    # MP4 by default writes a movie's tags of its own choice only; a camera's are free
+    # MP4 by default holds tags of its muxer's choice only; a camera's are free
     options = dict(TRANSPORT) if transport else {"movflags": "use_metadata_tags"}
     with av.open(str(path), "w", format="mpegts" if transport else None, options=options) as container:
         container.metadata.update(tags)
-        stream = container.add_stream(
-            "libx264", rate=FPS, options={"preset": "veryfast", "bf": "2", "x264-params": f"threads=1:{x264}".rstrip(":"), **codec}
-        )
+        x264_options = f"threads=1:{x264}".rstrip(":")
+        stream = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast", "bf": "2", "x264-params": x264_options, **codec})
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.gop_size = 10
         if timecode is not None:
             stream.metadata["timecode"] = timecode
+        data = container.add_data_stream("bin_data") if telemetry else None
         for index, number in enumerate(numbers):
+            if data is not None and index < len(telemetry):
+                packet = av.Packet(telemetry[index])
+                packet.stream, packet.time_base, packet.duration = data, Fraction(1, FPS), 1
+                packet.pts = packet.dts = index
+                container.mux(packet)
             frame = av.VideoFrame.from_ndarray(numbered_picture(number), format="rgb24")
             frame.pts, frame.time_base = index, Fraction(1, FPS)
             container.mux(stream.encode(frame))

@@ -25,6 +25,7 @@ from tests.acquire.tripod.clips import cut_transport_stream, numbers_of, record
 from tests.acquire.tripod.pictures import write_picture
 from tests.acquire.tripod.raws import flat, write_dng
 from tests.acquire.tripod.taking import media_files, rows, take
+from tests.acquire.tripod.test_telemetry import as_sonys, sony
 from tests.acquire.tripod.test_video_tags import SONY, SONY_COLUMNS
 
 HOUR = datetime(2024, 5, 17, 12, tzinfo=UTC)
@@ -147,6 +148,17 @@ def test_a_sony_card(card: Path, workspace: Workspace) -> None:
     assert row.origin == str(clip.resolve())
     assert {name: getattr(row, name) for name in SONY_COLUMNS} == SONY_COLUMNS
     assert any(line.startswith("low-resolution copies") and line.endswith(": 1") for line in said)
+
+
+def test_exposure_recorded_along_with_the_frames_goes_before_what_is_said_of_the_whole(card: Path, workspace: Workspace) -> None:
+    as_sonys(record(card / "C0001.MP4", range(12), telemetry=[sony(denominator=100 + 100 * (index > 5)) for index in range(12)]))
+    (card / "C0001M01.XML").write_text(SONY)
+    said = list[str]()
+    take(card, workspace, say=said.append)
+    (row,) = rows(workspace).values()
+    assert row.exposure_s == pytest.approx(0.0075)
+    assert (row.focal_length_mm, row.iso, row.capture_fps, row.varying) == (pytest.approx(24), 800, 100.0, ("exposure_s",))
+    assert any("not the same throughout: exposure_s" in line for line in said)
 
 
 # --- stills -------------------------------------------------------------------------------------------------------------------------
