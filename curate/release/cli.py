@@ -136,7 +136,7 @@ def takedown(named: str, reason: str, workspace: Workspace, workers: int, as_jso
         click.echo(f"{folder} still holds it: delete that, and what was published of it", err=True)
     told = {
         "release": str(done.release.folder),
-        "withdrawal": done.withdrawal.withdrawal_id,
+        "taken_down": [row.withdrawal_id for row in done.withdrawals],
         "scenes_gone": len(done.scenes),
         "scenes": len(done.release.selection.scenes),
         "sha256": done.release.sha256,

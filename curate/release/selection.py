@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from curate.release.pictures import Pictures, WorkspacePictures
 from curate.release.rights import Profile, is_ours, why_no_pixels
 from curate.release.splits import leaks
+from curate.splits import source_of
 from manifests.checks import check
 from manifests.errors import InputError
 from manifests.files import fingerprint, read_rows, table_exists
@@ -99,8 +100,8 @@ def withdrawals_of(workspace: Workspace) -> list[Withdrawal]:
 
 
 def source_keys(footage: Footage) -> set[str]:
-    """What a tombstone knows a footage's sources by."""
-    return {fingerprint(footage.source, source_id) for source_id in (footage.source_id, *footage.also_at)}
+    """What a tombstone knows a footage's sources by; parts of one video are one source."""
+    return {fingerprint(footage.source, source_of(source_id)) for source_id in (footage.source_id, *footage.also_at)}
 
 
 def refuse(problems: Sequence[str], what: str, cure: str) -> None:

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from curate.splits import source_of
 from manifests.tables import Scene
-
-DISJOINT_BY = ("place_id", "source_id")
 
 
 def split_groups(scenes: Iterable[Scene]) -> dict[tuple[str, str], list[str]]:
-    """The splits that each place and each source is in, sorted: ("place_id", its id) to splits."""
+    """The splits that each place and each source (parts of one video are one) is in, sorted: ("place_id", its id) to splits."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for scene in scenes:
-        for column in DISJOINT_BY:
-            value = getattr(scene, column)
-            if value is not None:
-                found[column, value].add(str(scene.split))
+        found["source_id", source_of(scene.source_id)].add(str(scene.split))
+        if scene.place_id is not None:
+            found["place_id", scene.place_id].add(str(scene.split))
     return {key: sorted(found[key]) for key in sorted(found)}
 
 

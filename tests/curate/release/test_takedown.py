@@ -107,7 +107,7 @@ def test_a_release_less_a_footage_is_as_if_built_without_it(world: World, tmp_pa
 
 
 def test_what_cannot_be_taken_down_is_told(world: World) -> None:
-    with pytest.raises(InputError, match="0 of its footage items are named by 'nobody'"):
+    with pytest.raises(InputError, match="nothing in it is named by 'nobody'"):
         takedown(world.workspace, "nobody", "asked")
     takedown(world.workspace, "rain-000", "asked")
     takedown(world.workspace, "rain-002", "asked")
@@ -115,6 +115,19 @@ def test_what_cannot_be_taken_down_is_told(world: World) -> None:
         takedown(world.workspace, "dQw4w9WgXcQ", "asked")
     with pytest.raises(InputError, match="holds no release"):
         takedown(replace(world.workspace, root=world.workspace.root / "none"), "rain-000", "asked")
+
+
+def test_parts_of_one_video_go_together(tmp_path: Path) -> None:
+    world = make_world(tmp_path, scenes=3)
+    for number, source_id in enumerate(("abc#t=0-60", "abc#t=60-90", "other")):
+        world.footage[number] = replace(world.footage[number], source="youtube", source_id=source_id, origin="https://example.org/")
+        world.scenes[number] = replace(world.scenes[number], source_id=source_id, split="train")
+    write_world(world)
+    build(world.workspace)
+    done = takedown(world.workspace, "abc#t=60-90", "asked")
+    assert sorted(row.withdrawal_id for row in done.withdrawals) == sorted(row.footage_id for row in world.footage[:2])
+    assert {row.source_keys for row in done.withdrawals} == {(fingerprint("youtube", "abc"),)}
+    assert [scene.source_id for scene in read_tables(done.release.folder).scenes] == ["other"]
 
 
 def test_a_damaged_release_makes_no_new_one(world: World) -> None:
@@ -130,7 +143,7 @@ def test_the_command_says_what_went_and_where_it_still_is(world: World) -> None:
     result = CliRunner().invoke(main, ["release", "takedown", "dQw4w9WgXcQ", "--reason", "asked", *here])
     assert result.exit_code == 0
     told = json.loads(result.stdout)
-    assert (told["withdrawal"], told["scenes_gone"], told["scenes"]) == (world.footage[1].footage_id, 1, 2)
+    assert (told["taken_down"], told["scenes_gone"], told["scenes"]) == ([world.footage[1].footage_id], 1, 2)
     assert "0.1.0 still holds it: delete that, and what was published of it" in result.stderr
     released = world.workspace.root / "release"
     compared = CliRunner().invoke(main, ["release", "diff", str(released / "0.1.0"), str(released / "0.2.0")])
