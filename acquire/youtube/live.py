@@ -19,6 +19,7 @@ from yt_dlp.utils import parse_m3u8_attributes
 
 from acquire.failures import Refused
 from acquire.youtube.settings import YoutubeSettings
+from manifests.errors import first_line
 
 LARGEST_PLAYLIST_BYTES = 4 * 2**20
 LARGEST_SEGMENT_BYTES = 256 * 2**20
@@ -99,6 +100,13 @@ def _segments(asked: _Asked, url: str, file: BinaryIO) -> Iterator[Segment]:
 
 def read_playlist(text: str, url: str) -> Playlist:
     """A media playlist (RFC 8216). Raises Refused where it is none, or asks for a key."""
+    try:
+        return _read_playlist(text, url)
+    except (ValueError, KeyError) as error:
+        raise Refused("unsupported", f"{url}: a playlist that cannot be read ({first_line(error)})") from error
+
+
+def _read_playlist(text: str, url: str) -> Playlist:
     if not text.lstrip("\ufeff").startswith("#EXTM3U"):
         raise Refused("unsupported", f"{url}: no HLS playlist")
     number, duration_s, breaks, target_s, initialisation = 0, 0.0, False, 0.0, None
@@ -108,9 +116,9 @@ def read_playlist(text: str, url: str) -> Playlist:
         if name == "#EXT-X-MEDIA-SEQUENCE":
             number = int(value)
         elif name == "#EXT-X-TARGETDURATION":
-            target_s = float(value)
+            target_s = _seconds(value)
         elif name == "#EXTINF":
-            duration_s = float(value.partition(",")[0])
+            duration_s = _seconds(value.partition(",")[0])
         elif (name == "#EXT-X-KEY" and parse_m3u8_attributes(value).get("METHOD") != "NONE") or name == "#EXT-X-BYTERANGE":
             raise Refused("unsupported", f"{url}: a live stream that is encrypted, or in pieces of one file")
         elif name == "#EXT-X-MAP":
@@ -121,6 +129,12 @@ def read_playlist(text: str, url: str) -> Playlist:
             segments.append(Segment(number, urljoin(url, line), duration_s, breaks))
             number, breaks = number + 1, False
     return Playlist(tuple(segments), min(max(target_s, 0.1), 60.0), initialisation, "#EXT-X-ENDLIST" in text)
+
+
+def _seconds(text: str) -> float:
+    if not 0 < (seconds := float(text)) < 3600:
+        raise ValueError(f"{text} s is no length of a segment")
+    return seconds
 
 
 def _hls(info: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -77,8 +77,8 @@ def weigh(web: Path, megabytes: float) -> int:
 @pytest.fixture
 def site(web: Path) -> Iterator[Site]:
     sent: list[Sent] = []
-    # Slower than any client, so that no more is on the way than what is told here.
-    with serve(web, {"*": Fault(piece=16384, delay_s=0.002)}, sent=sent) as url:
+    # As a good line is, 4 MB a second: slower than any client, so that little is on its way when the client dies.
+    with serve(web, {"*": Fault(piece=8192, delay_s=0.002)}, sent=sent) as url:
         yield Site(url, sent)
 
 
