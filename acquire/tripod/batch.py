@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from manifests.errors import InputError
 from manifests.options import Summary
 from manifests.tables import Footage
 from manifests.workspace import Workspace
+
+_STILLS_LIKE_A_VIDEO = 200  # of them, developed from raw files, take about as long as the longest videos
 
 
 def tripod(
@@ -42,17 +44,19 @@ def tripod(
     found = found_footage(folders, workspace, settings, say)
     make_ready(workspace)
     known = {content: row for row in run.known.values() if (content := known_by(row)) is not None}
+    work = functools.partial(ingest, settings=settings, workspace=workspace, known=known)
     try:
-        run_rows(
-            functools.partial(ingest, settings=settings, workspace=workspace, known=known),
-            found,
-            name=lambda entry: entry.path.name,
-            on_error=run.broken,
-            save=run.save,
-            workers=workers,
-            timeout_s=settings.timeout_s,
-            label="footage",
-        )
+        for entries, timeout_s in _by_patience(found, settings.timeout_s):
+            run_rows(
+                work,
+                entries,
+                name=lambda entry: entry.path.name,
+                on_error=run.broken,
+                save=run.save,
+                workers=workers,
+                timeout_s=timeout_s,
+                label="stills" if entries[0].shots else "videos",
+            )
     finally:
         if table_exists(workspace.table(Footage)):
             compact(Footage, workspace.table(Footage))
@@ -78,6 +82,16 @@ def found_footage(
     for remark in card.remarks:
         say(remark)
     return card.found
+
+
+def _by_patience(found: Sequence[Found], timeout_s: float) -> Iterator[tuple[list[Found], float]]:
+    """Videos, then series of stills, whose length says how long they may take."""
+    videos = [entry for entry in found if not entry.shots]
+    series = [entry for entry in found if entry.shots]
+    if videos:
+        yield videos, timeout_s
+    if series:
+        yield series, timeout_s * max(1.0, max(len(entry.shots) for entry in series) / _STILLS_LIKE_A_VIDEO)
 
 
 @dataclass

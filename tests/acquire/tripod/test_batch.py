@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -175,6 +176,23 @@ def test_a_file_that_takes_too_long_fails_and_is_tried_again(card: Path, workspa
     (row,) = rows(workspace).values()
     assert (row.status, row.attempts) == ("ok", 2)
     assert not list((workspace.root / "footage" / ".incoming").glob("*"))
+
+
+def test_long_series_may_take_longer(card: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip(card / "a.mp4")
+    for number in range(3):
+        write_picture(card / "short" / f"{number}.png", number)
+    for number in range(5):
+        write_picture(card / "long" / f"{number}.png", number)
+    asked: list[tuple[int, float]] = []
+
+    def noted(_work: object, entries: Sequence[object], **settings: Any) -> None:
+        asked.append((len(entries), settings["timeout_s"]))
+
+    monkeypatch.setattr("manifests.executors.run_rows", noted)
+    monkeypatch.setattr("acquire.tripod.batch._STILLS_LIKE_A_VIDEO", 2)
+    take(card, workspace, TripodSettings(timeout_s=10))
+    assert asked == [(1, 10), (2, 25)]
 
 
 def test_a_file_that_was_mended_leaves_no_failed_row(card: Path, workspace: Workspace) -> None:

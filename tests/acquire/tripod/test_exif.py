@@ -12,6 +12,7 @@ from PIL.TiffImagePlugin import IFDRational
 
 from acquire.tripod.exif import Shot, bracket, exposure_of, read_shot, varying
 from tests.acquire.tripod.pictures import write_picture
+from tests.acquire.tripod.raws import CAMERA, EXIF, tiff
 
 SERIES: dict[str, Any] = {
     "make": "SONY",
@@ -54,6 +55,15 @@ def test_exposure_is_the_series_median_and_time_and_camera_the_firsts(tmp_path: 
     assert {shot.serial for shot in shots} == {"3141592"}
     assert {shot.size for shot in shots} == {(80, 64)}
     assert shots[0].taken_s == pytest.approx(1715940000.25)  # 10:00:00.25 UTC
+
+
+def test_exif_of_a_tiff_is_read_too(tmp_path: Path) -> None:
+    strip = bytes(80 * 64)
+    told = {0x0100: (3, [80]), 0x0101: (3, [64]), 0x0102: (3, [8]), 0x0103: (3, [1]), 0x0106: (3, [1]), 0x0116: (3, [64])}
+    (tmp_path / "a.tif").write_bytes(tiff({**CAMERA, **told, 0x0117: (4, [len(strip)])}, EXIF, strip))
+    shot = read_shot(tmp_path / "a.tif")
+    assert (shot.size, shot.camera, shot.captured_at) == ((80, 64), "Maker Model", "2024-05-17T12:00:00.50+02:00")
+    assert (shot.iso, shot.f_number, shot.focal_length_mm, shot.lens) == (400, 5.6, 35, "A lens")
 
 
 def test_what_is_not_told_is_none(tmp_path: Path) -> None:

@@ -157,7 +157,8 @@ def test_exposure_recorded_along_with_the_frames_goes_before_what_is_said_of_the
     take(card, workspace, say=said.append)
     (row,) = rows(workspace).values()
     assert row.exposure_s == pytest.approx(0.0075)
-    assert (row.focal_length_mm, row.iso, row.capture_fps, row.varying) == (pytest.approx(24), 800, 100.0, ("exposure_s",))
+    assert row.focal_length_mm == pytest.approx(24)
+    assert (row.iso, row.capture_fps, row.varying) == (800, 100.0, ("exposure_s",))
     assert any("not the same throughout: exposure_s" in line for line in said)
 
 
