@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acquire.failures import Failure, classify
+from acquire.shown import printable
 from acquire.youtube.archive import Archive
 from acquire.youtube.links import Link
 from acquire.youtube.pacing import Clock, Pace
 from acquire.youtube.proxy import demand_answer, demand_no_fault
 from acquire.youtube.settings import YoutubeSettings
+from manifests.errors import InputError, first_line
 
 if TYPE_CHECKING:
     from acquire.youtube.download import Offer
@@ -54,12 +56,22 @@ class Asking:
 
     def session(self, link: Link) -> tuple[Any, Any]:
         """yt-dlp for a link, and what it says. One for all of YouTube: what it has learned of the site is not asked for again."""
+        from yt_dlp.utils import DownloadError
+
         from acquire.youtube.download import Log, session
 
         direct = link.kind == "direct"
         if direct not in self.sessions:
             log = Log()
-            self.sessions[direct] = self.stack.enter_context(session(self.settings, log, self.private, direct=direct)), log
+            try:
+                ydl = session(self.settings, log, self.private, direct=direct)
+                ydl.cookiejar  # noqa: B018  it is read when it is first looked at
+            except DownloadError as error:
+                told = printable(first_line(error).removeprefix("ERROR: "))
+                raise InputError(
+                    f"{self.settings.cookies}: no use as a cookie file ({told}); export it anew in Netscape's format"
+                ) from error
+            self.sessions[direct] = self.stack.enter_context(ydl), log
         return self.sessions[direct]
 
     def wait(self, link: Link) -> bool:

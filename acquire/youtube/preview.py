@@ -89,9 +89,13 @@ def preview(
 
 def _looked_at(asking: Asking, link: Link) -> Coming:
     from acquire.youtube.download import look
+    from acquire.youtube.resuming import remotes, stated_bytes
 
+    ydl, _log = asking.session(link)
     try:
-        offer, _info = look(link, asking.session(link)[0])
+        offer, info = look(link, ydl)
+        if offer.bytes is None and info.get("protocol") in ("http", "https"):  # a file, whose server knows its size
+            offer = dataclasses.replace(offer, bytes=stated_bytes(remotes(info, ydl)) or None)
     except Exception as error:  # any error is this link's answer
         return _failed(asking, link, error)
     asking.pace.note_ended(link, None, 0.0)

@@ -19,11 +19,11 @@ def demand_answer(proxy: str, timeout_s: float) -> None:
 
 def demand_no_fault(proxy: str | None, error: BaseException) -> None:
     """Raise InputError where an error, or what caused it, is a proxy's own: it refuses to connect, or to let us in."""
-    from yt_dlp.networking.exceptions import ProxyError
+    from yt_dlp.networking.exceptions import HTTPError, ProxyError
 
     cause: BaseException | None = error
     for _ in range(10):  # causes may form a ring
-        if isinstance(cause, ProxyError):
+        if isinstance(cause, ProxyError) or (isinstance(cause, HTTPError) and cause.status == 407):  # 407: it wants a password
             name = "{}:{}".format(*proxy_address(proxy)) if proxy else "of the environment"
             raise InputError(f"proxy {name}: {first_line(cause)}; mend --proxy, or leave it out") from error
         if cause is None:

@@ -12,13 +12,13 @@ class FakeClock:
 
     def __init__(self, begin: datetime = datetime(2024, 5, 17, 12, 0, tzinfo=UTC)) -> None:
         self.time = begin
-        self.slept: list[float] = []
+        self.slept: list[float] = []  # lengths above zero
         self.clock = Clock(lambda: self.time, self.sleep)
 
     def sleep(self, seconds: float) -> None:
         """Let the time pass at once."""
         assert seconds >= 0
-        self.slept.append(seconds)
+        self.slept += [seconds] if seconds else []
         self.spend(seconds)
 
     def spend(self, seconds: float) -> None:

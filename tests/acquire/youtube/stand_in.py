@@ -12,7 +12,7 @@ from acquire.youtube.settings import YoutubeSettings
 
 
 class YoutubeIE(InfoExtractor):  # type: ignore[misc]  # named so that yt-dlp takes it for YouTube's
-    """Answers each video id as `answers` says: an exception is raised, anything else returned."""
+    """Answers each video id as `answers` says: an exception is raised, of a list one after the other is given, anything else returned."""
 
     IE_NAME = "youtube"
     _VALID_URL = r"https?://www\.youtube\.com/watch\?v=(?P<id>[\w-]{11})"
@@ -23,13 +23,15 @@ class YoutubeIE(InfoExtractor):  # type: ignore[misc]  # named so that yt-dlp ta
         video_id = self._match_id(url)
         self.asked.append(video_id)
         answer = self.answers[video_id]
+        if isinstance(answer, list):
+            answer = answer.pop(0) if len(answer) > 1 else answer[0]
         if isinstance(answer, BaseException):
             raise answer
         return {"id": video_id, **answer}
 
 
 class YoutubeTabIE(InfoExtractor):  # type: ignore[misc]
-    """Answers each playlist or channel with the entries that `lists` holds for its address."""
+    """Answers each playlist or channel with the entries that `lists` holds for its address: URLs, or a URL and what the list says of it."""
 
     IE_NAME = "youtube:tab"
     _VALID_URL = r"https?://www\.youtube\.com/(?:playlist|@)"
@@ -37,9 +39,14 @@ class YoutubeTabIE(InfoExtractor):  # type: ignore[misc]
 
     def _real_extract(self, url: str) -> Any:
         answer = self.lists[url]
+        if isinstance(answer, list) and isinstance(answer[0], BaseException):
+            answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        elif isinstance(answer, list) and isinstance(answer[0], list):
+            (answer,) = answer
         if isinstance(answer, BaseException):
             raise answer
-        return self.playlist_result([self.url_result(entry) for entry in answer], playlist_id="list", playlist_title="A list")
+        entries = [self.url_result(entry) if isinstance(entry, str) else {**self.url_result(entry["url"]), **entry} for entry in answer]
+        return self.playlist_result(entries, playlist_id="list", playlist_title="A list")
 
 
 def stand_in(ydl: Any, answers: dict[str, Any], lists: dict[str, Any] | None = None, asked: list[str] | None = None) -> Any:

@@ -1,274 +1,26 @@
-"""`acquire youtube` with the real yt-dlp: against a server on loopback, and with a stand-in for YouTube's own pages."""
+"""`acquire youtube` over a whole list: what is asked for, at what pace, and which rows come of it."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
 import pytest
-from yt_dlp.utils import ExtractorError
 
-from acquire.youtube import YoutubeSettings, download, preview, youtube
+from acquire.youtube import youtube
+from acquire.youtube.pacing import Clock
+from manifests.checks import row_problems
 from manifests.errors import InputError
 from manifests.files import read_provenance, read_rows
-from manifests.media import probe
 from manifests.options import Summary
-from manifests.tables import Footage
-from manifests.workspace import Workspace
-from tests.acquire.youtube.stand_in import stand_in
-from tests.loopback import Asked, Fault, as_dash, as_hls, serve
-from tests.manifests.clips import encode
+from manifests.tables import ErrorKind, Footage
+from tests.acquire.test_failures import MESSAGES
+from tests.acquire.youtube.fake_clock import FakeClock
+from tests.acquire.youtube.site import DIRECT, QUICK, Site, Youtube, refusal, video
 
-DIRECT = YoutubeSettings(allow_generic=True, retry_sleep_s=0.0, retries=3, tries=2, longest_wait_s=0.0)
-QUICK = YoutubeSettings(sleep_interval_s=0.0, max_sleep_interval_s=0.0, sleep_requests_s=0.0, retry_sleep_s=0.0, longest_wait_s=0.0)
-FRAMES = 45
-BLOCK = 65536  # bytes that yt-dlp reads at once: what a broken connection loses at most
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return encode(tmp_path_factory.mktemp("clip") / "clip.mp4", [index / 30 for index in range(FRAMES)])
-
-
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip many times longer than the blocks in which yt-dlp reads."""
-    return noise_clip(tmp_path_factory.mktemp("large") / "large.mp4", seed=1)
-
-
-def noise_clip(path: Path, seed: int) -> Path:
-    noise = np.random.default_rng(seed)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=30, width=320, height=240, pix_fmt="yuv420p", options={"crf": "28", "g": "12"})
-        for _ in range(FRAMES):
-            picture = noise.integers(0, 256, (240, 320, 3), dtype=np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode(None))
-    assert path.stat().st_size > 10 * BLOCK
-    return path
-
-
-@dataclasses.dataclass
-class Site:
-    """A folder on the web, and the workspace that fetches from it."""
-
-    folder: Path
-    url: str
-    faults: dict[str, Fault]
-    asked: list[Asked]
-    workspace: Workspace
-
-    def fetch(self, *paths: str, settings: YoutubeSettings = DIRECT) -> Summary:
-        return youtube([self.url + path for path in paths], settings, self.workspace)
-
-    def rows(self) -> dict[str, Footage]:
-        """By path on the site."""
-        return {row.origin.removeprefix(self.url): row for row in read_rows(Footage, self.workspace.table(Footage))}
-
-
-@pytest.fixture
-def site(tmp_path: Path, clip: Path, large: Path) -> Iterator[Site]:
-    folder = tmp_path / "web"
-    folder.mkdir()
-    (folder / "clip.mp4").write_bytes(clip.read_bytes())
-    (folder / "large.mp4").write_bytes(large.read_bytes())
-    faults: dict[str, Fault] = {}
-    asked: list[Asked] = []
-    with serve(folder, faults, asked) as url:
-        yield Site(folder, url, faults, asked, Workspace(tmp_path / "work"))
-
-
-def incoming(workspace: Workspace) -> list[Path]:
-    """What lies in the private folders of downloads."""
-    return [path for path in (workspace.root / "footage" / ".incoming").glob("*/*") if path.is_file()]
-
-
-# --- what comes whole ---------------------------------------------------------------------------------------------------------------
-
-
-def test_a_direct_file_becomes_footage_named_by_its_content(site: Site, clip: Path) -> None:
-    summary = site.fetch("/clip.mp4")
-    assert (summary.total("kept"), summary.exit_code) == (1, 0)
-    row = site.rows()["/clip.mp4"]
-    sha256 = hashlib.sha256(clip.read_bytes()).hexdigest()
-    assert (row.footage_id, row.sha256, row.bytes) == (sha256[:16], sha256, clip.stat().st_size)
-    assert (row.source, row.source_id, row.status, row.error) == ("youtube", f"{site.url}/clip.mp4", "ok", None)
-    assert (row.frames, row.width, row.height, row.codec, row.media) == (FRAMES, 96, 64, "h264", "video")
-    assert row.path == f"footage/{sha256[:16]}.mp4"
-    assert row.title == "clip"
-    assert row.tool == download.TOOL
-    assert site.workspace.resolve(row.path).read_bytes() == clip.read_bytes()
-    assert incoming(site.workspace) == []
-
-
-def test_hls_and_dash_come_with_every_frame(site: Site, clip: Path) -> None:
-    as_hls(clip, site.folder / "hls", segment_s=0.4)
-    as_dash(clip, site.folder / "dash", segment_s=0.4)
-    assert site.fetch("/hls/index.m3u8", "/dash/index.mpd").exit_code == 0
-    assert len([one for one in site.asked if one.path.startswith("/hls/part")]) >= 3
-    for row in site.rows().values():
-        assert row.frames == FRAMES
-        assert row.path is not None
-        assert probe(site.workspace.resolve(row.path)).frames == FRAMES
-
-
-def test_a_second_run_asks_nothing(site: Site) -> None:
-    site.fetch("/clip.mp4", "/gone.mp4")
-    before = site.rows()
-    site.asked.clear()
-    said: list[str] = []
-    summary = youtube([f"{site.url}/clip.mp4", f"{site.url}/gone.mp4"], DIRECT, site.workspace, say=said.append)
-    assert site.asked == []
-    assert site.rows() == before
-    assert summary.exit_code == 3  # the gone one is still gone
-    assert any("there already" in line for line in said)
-
-
-def test_media_that_were_deleted_are_fetched_again(site: Site) -> None:
-    site.fetch("/clip.mp4")
-    path = site.workspace.resolve(site.rows()["/clip.mp4"].path or "")
-    path.unlink()
-    assert site.fetch("/clip.mp4").total("kept") == 1
-    assert path.is_file()
-
-
-def test_two_links_to_the_same_bytes_are_one_file_and_one_row(site: Site, clip: Path) -> None:
-    (site.folder / "copy.mp4").write_bytes(clip.read_bytes())
-    assert site.fetch("/clip.mp4", "/copy.mp4").total("kept") == 2
-    (row,) = site.rows().values()
-    assert (row.source_id, row.also_at) == (f"{site.url}/clip.mp4", (f"{site.url}/copy.mp4",))
-    assert len(list((site.workspace.root / "footage").glob("*.mp4"))) == 1
-    site.asked.clear()
-    site.fetch("/copy.mp4")
-    assert site.asked == []
-
-
-# --- what fails, and goes on --------------------------------------------------------------------------------------------------------
-
-
-def test_each_failure_is_a_row_of_its_kind_and_the_run_goes_on(site: Site) -> None:
-    (site.folder / "garbage.mp4").write_bytes(b"not a video at all" * 100)
-    (site.folder / "page.html").write_text("<html><body>no video here</body></html>")
-    site.faults.update({"/secret.mp4": Fault(status=403), "/dead.mp4": Fault(status=410), "/busy.mp4": Fault(status=503)})
-    summary = site.fetch("/gone.mp4", "/secret.mp4", "/dead.mp4", "/busy.mp4", "/garbage.mp4", "/page.html", "/clip.mp4")
-    rows = site.rows()
-    assert {path: row.error_kind for path, row in rows.items()} == {
-        "/gone.mp4": "removed",
-        "/secret.mp4": "forbidden",
-        "/dead.mp4": "removed",
-        "/busy.mp4": "network",
-        "/garbage.mp4": "decode",
-        "/page.html": "unsupported",
-        "/clip.mp4": None,
-    }
-    assert (summary.total("kept"), summary.total("failed"), summary.exit_code) == (1, 6, 3)
-    failed = rows["/gone.mp4"]
-    assert failed.footage_id == "failed-" + hashlib.sha256(f"youtube:{site.url}/gone.mp4".encode()).hexdigest()[:12]
-    assert "HTTP Error 404" in (failed.error or "")
-    assert (failed.path, failed.retryable, failed.attempts, failed.next_attempt_at) == (None, False, 1, None)
-    assert rows["/busy.mp4"].retryable
-    assert len([one for one in site.asked if one.path == "/busy.mp4"]) == DIRECT.tries
-
-
-def test_a_failure_made_good_leaves_one_ok_row(site: Site) -> None:
-    site.faults["/clip.mp4"] = Fault(status=503, times=DIRECT.tries)
-    site.fetch("/clip.mp4")
-    assert site.rows()["/clip.mp4"].error_kind == "network"
-    site.fetch("/clip.mp4")
-    (row,) = site.rows().values()
-    assert (row.status, row.attempts) == ("ok", 2)
-
-
-def test_what_is_not_due_is_asked_for_when_the_user_insists(site: Site) -> None:
-    site.faults["/clip.mp4"] = Fault(status=404, times=1)
-    site.fetch("/clip.mp4")
-    assert site.fetch("/clip.mp4").total("kept") == 0
-    assert site.fetch("/clip.mp4", settings=dataclasses.replace(DIRECT, retry=("removed",))).total("kept") == 1
-    assert [row.status for row in site.rows().values()] == ["ok"]
-
-
-def test_a_picture_too_small_to_use_is_refused_with_both_numbers(site: Site, tmp_path: Path) -> None:
-    with av.open(str(site.folder / "small.avi"), "w") as container:
-        stream = container.add_stream("mpeg4", rate=25, width=48, height=80, pix_fmt="yuv420p")
-        for _ in range(3):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((80, 48, 3), np.uint8), format="rgb24")))
-        container.mux(stream.encode(None))
-    site.fetch("/small.avi")
-    row = site.rows()["/small.avi"]
-    assert row.error_kind == "unsupported"
-    assert "48x80 px" in (row.error or "")
-    assert "64 px" in (row.error or "")
-    assert list((site.workspace.root / "footage").glob("*.avi")) == []
-
-
-# --- resuming -----------------------------------------------------------------------------------------------------------------------
-
-
-def test_a_dropped_connection_is_taken_up_where_it_broke(site: Site, large: Path) -> None:
-    half = large.stat().st_size // 2
-    site.faults["/large.mp4"] = Fault(drop_after=half)
-    assert site.fetch("/large.mp4").exit_code == 0
-    assert half // BLOCK * BLOCK in [int((one.byte_range or "bytes=0").split("=")[1].split("-")[0]) for one in site.asked]
-    assert site.workspace.resolve(site.rows()["/large.mp4"].path or "").read_bytes() == large.read_bytes()
-
-
-def begin(site: Site, path: str, drop_after: int) -> None:
-    """A run that breaks off for good after some bytes."""
-    site.faults[path] = Fault(drop_after=drop_after)
-    site.fetch(path, settings=dataclasses.replace(DIRECT, retries=0, tries=1))
-    assert site.rows()[path].error_kind == "network"
-    assert any(file.name.endswith(".part") for file in incoming(site.workspace))
-    site.faults.clear()
-    site.asked.clear()
-
-
-def test_the_next_run_goes_on_at_the_byte_where_the_last_one_stopped(site: Site, large: Path) -> None:
-    begin(site, "/large.mp4", 3 * BLOCK + 5000)
-    assert site.fetch("/large.mp4").exit_code == 0
-    starts = [int((one.byte_range or "bytes=0").split("=")[1].split("-")[0]) for one in site.asked]
-    assert 3 * BLOCK in starts
-    assert site.workspace.resolve(site.rows()["/large.mp4"].path or "").read_bytes() == large.read_bytes()
-
-
-def test_a_remote_that_changed_meanwhile_is_begun_anew_and_not_spliced(site: Site, large: Path, tmp_path: Path) -> None:
-    begin(site, "/large.mp4", 3 * BLOCK + 5000)
-    other = noise_clip(tmp_path / "other.mp4", seed=2)
-    (site.folder / "large.mp4").write_bytes(other.read_bytes())
-    assert site.fetch("/large.mp4").exit_code == 0
-    assert site.workspace.resolve(site.rows()["/large.mp4"].path or "").read_bytes() == other.read_bytes()
-
-
-def test_a_missing_fragment_fails_the_stream_and_the_others_are_not_asked_for_again(site: Site, large: Path) -> None:
-    as_hls(large, site.folder / "hls", segment_s=0.4)
-    site.faults["/hls/part002.ts"] = Fault(status=404)
-    site.fetch("/hls/index.m3u8", settings=dataclasses.replace(DIRECT, retries=0, tries=1))
-    assert site.rows()["/hls/index.m3u8"].error_kind == "network"
-    site.faults.clear()
-    site.asked.clear()
-    assert site.fetch("/hls/index.m3u8").exit_code == 0
-    assert site.rows()["/hls/index.m3u8"].frames == FRAMES
-    asked = {one.path for one in site.asked}
-    assert "/hls/part002.ts" in asked
-    assert not asked & {"/hls/part000.ts", "/hls/part001.ts"}
-
-
-def test_a_fragment_joined_just_before_a_kill_is_not_joined_twice(site: Site, large: Path) -> None:
-    """yt-dlp writes a fragment to the file, then that it has done so; a kill in between makes it write the fragment again."""
-    as_hls(large, site.folder / "hls", segment_s=0.4)
-    site.faults["/hls/part002.ts"] = Fault(status=404)
-    site.fetch("/hls/index.m3u8", settings=dataclasses.replace(DIRECT, retries=0, tries=1))
-    (state,) = [file for file in incoming(site.workspace) if file.suffix == ".ytdl"]
-    state.write_text(state.read_text().replace('"index": 2', '"index": 1'))
-    site.faults.clear()
-    site.fetch("/hls/index.m3u8")
-    assert site.rows()["/hls/index.m3u8"].frames == FRAMES
+WATCH = "https://www.youtube.com/watch?v="
 
 
 # --- the list -----------------------------------------------------------------------------------------------------------------------
@@ -316,61 +68,7 @@ def test_secrets_stay_out_of_the_table_and_the_cookie_file_as_it_was(site: Site,
     assert str(cookies) not in told
 
 
-def test_a_dry_run_tells_what_would_come_and_writes_nothing(site: Site) -> None:
-    offers = list(preview([f"{site.url}/clip.mp4", f"{site.url}/gone.mp4"], DIRECT, site.workspace))
-    assert [offer.title for offer in offers] == ["clip", None]
-    assert offers[1].error_kind == "removed"
-    assert not site.workspace.root.exists()
-
-
 # --- YouTube's own pages ------------------------------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass
-class Youtube:
-    """The stand-in's answers, and what was asked for."""
-
-    answers: dict[str, Any]
-    lists: dict[str, Any]
-    asked: list[str]
-
-
-@pytest.fixture
-def pages(monkeypatch: pytest.MonkeyPatch) -> Youtube:
-    known = Youtube({}, {}, [])
-    real = download.session
-
-    def session(*args: Any, **kwargs: Any) -> Any:
-        ydl = real(*args, **kwargs)
-        return ydl if kwargs["direct"] else stand_in(ydl, known.answers, known.lists, known.asked)
-
-    monkeypatch.setattr(download, "session", session)
-    return known
-
-
-def refusal(message: str) -> ExtractorError:
-    return ExtractorError(message, expected=True, video_id="x", ie="youtube")
-
-
-def video(url: str, title: str = "Rain on a tripod") -> dict[str, Any]:
-    return {
-        "title": title,
-        "channel": "Rain Watcher",
-        "upload_date": "20240517",
-        "license": "Creative Commons Attribution license (reuse allowed)",
-        "formats": [
-            {"format_id": "140", "url": f"{url}/audio.m4a", "vcodec": "none", "acodec": "mp4a", "ext": "m4a"},
-            {
-                "format_id": "137",
-                "url": f"{url}/clip.mp4",
-                "vcodec": "avc1.640028",
-                "acodec": "none",
-                "ext": "mp4",
-                "width": 96,
-                "height": 64,
-            },
-        ],
-    }
 
 
 def test_a_video_keeps_what_its_page_states(site: Site, pages: Youtube) -> None:
@@ -438,22 +136,6 @@ def test_one_refusal_for_asking_too_much_stops_the_site_for_this_run_and_the_nex
     assert pages.asked == ["aaaaaaaaaaa", "aaaaaaaaaaa", "bbbbbbbbbbb"]
 
 
-def test_a_servers_own_wait_is_respected(site: Site) -> None:
-    site.faults["/a.mp4"] = Fault(status=429, headers=(("Retry-After", "120"),))
-    site.fetch("/a.mp4", "/clip.mp4")
-    assert {one.path for one in site.asked} == {"/a.mp4"}
-    wait = (site.rows()["/a.mp4"].next_attempt_at or datetime.now(UTC)) - datetime.now(UTC)
-    assert timedelta(seconds=90) < wait <= timedelta(seconds=120)
-
-
-def test_a_live_stream_is_refused(site: Site, pages: Youtube) -> None:
-    pages.answers["abcdefghijk"] = {**video(site.url), "is_live": True}
-    youtube(["abcdefghijk"], QUICK, site.workspace)
-    (row,) = read_rows(Footage, site.workspace.table(Footage))
-    assert row.error_kind == "unsupported"
-    assert "live" in (row.error or "")
-
-
 def test_an_interrupted_run_keeps_its_rows_and_goes_on(site: Site, pages: Youtube) -> None:
     pages.answers |= {"aaaaaaaaaaa": refusal("Private video"), "bbbbbbbbbbb": KeyboardInterrupt(), "ccccccccccc": video(site.url)}
     lines = ["aaaaaaaaaaa", "bbbbbbbbbbb", "ccccccccccc"]
@@ -474,8 +156,309 @@ def test_two_runs_in_one_workspace_do_not_meet(site: Site) -> None:
         site.fetch("/clip.mp4")
 
 
-def test_direct_links_are_fetched_without_a_pause(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
-    monkeypatch.setattr(time, "sleep", waits.append)
-    site.fetch("/gone.mp4", "/none.mp4", settings=YoutubeSettings(allow_generic=True))
-    assert sum(waits) == 0
+# --- the pace -----------------------------------------------------------------------------------------------------------------------
+
+PATIENT = dataclasses.replace(QUICK, longest_wait_s=7200.0)
+TOO_OFTEN = "This content isn't available, try again later."
+
+
+def of_pages(site: Site) -> dict[str, Footage]:
+    """The rows by source id."""
+    return {row.source_id: row for row in read_rows(Footage, site.workspace.table(Footage))}
+
+
+def test_a_rate_limit_is_waited_out_and_what_was_refused_is_asked_for_again(site: Site, pages: Youtube) -> None:
+    pages.answers |= {
+        "aaaaaaaaaaa": refusal("Private video"),
+        "bbbbbbbbbbb": [refusal(TOO_OFTEN), video(site.url)],
+        "ccccccccccc": refusal("Video unavailable"),
+    }
+    time, said = FakeClock(), list[str]()
+    summary = youtube(list(pages.answers), PATIENT, site.workspace, clock=time.clock, say=said.append)
+    assert pages.asked == ["aaaaaaaaaaa", "bbbbbbbbbbb", "bbbbbbbbbbb", "ccccccccccc"]
+    assert time.slept == [3600.0]
+    assert any("youtube.com: waiting until" in line and "rate_limited" in line for line in said)
+    assert [line for line in said if "not asked before" in line] == []
+    assert (summary.total("kept"), summary.total("failed")) == (1, 2)  # the refusal that was made good is no failure
+    assert of_pages(site)["bbbbbbbbbbb"].attempts == 2
+
+
+def test_what_can_be_asked_meanwhile_is_not_kept_waiting(site: Site, pages: Youtube) -> None:
+    pages.answers |= {"aaaaaaaaaaa": refusal(TOO_OFTEN), "bbbbbbbbbbb": refusal("Private video")}
+    time, rows = FakeClock(), list[tuple[str, datetime]]()
+    settings = dataclasses.replace(PATIENT, allow_generic=True)
+    begin = time.time
+    summary = youtube(
+        ["aaaaaaaaaaa", "bbbbbbbbbbb", f"{site.url}/clip.mp4"],
+        settings,
+        site.workspace,
+        clock=time.clock,
+        on_row=lambda row: rows.append((row.source_id, time.time)),
+    )
+    assert rows == [("aaaaaaaaaaa", begin), (f"{site.url}/clip.mp4", begin), ("aaaaaaaaaaa", begin + timedelta(hours=1))]
+    assert pages.asked == ["aaaaaaaaaaa"] * 2  # refused again right after the pause: left to a later run
+    assert (summary.total("kept"), summary.total("failed")) == (1, 2)
+
+
+def test_the_next_run_waits_for_what_the_last_one_was_told(site: Site, pages: Youtube) -> None:
+    pages.answers |= {"aaaaaaaaaaa": [refusal(TOO_OFTEN), refusal("Private video")], "bbbbbbbbbbb": refusal("Video unavailable")}
+    time = FakeClock()
+    lines = ["aaaaaaaaaaa", "bbbbbbbbbbb"]
+    youtube(lines, QUICK, site.workspace, clock=time.clock)
+    assert (pages.asked, time.slept) == (["aaaaaaaaaaa"], [])
+    time.spend(600)
+    youtube(lines, PATIENT, site.workspace, clock=time.clock)
+    assert pages.asked == ["aaaaaaaaaaa", "aaaaaaaaaaa", "bbbbbbbbbbb"]
+    assert time.slept == [3000.0]
+
+
+def test_a_list_that_is_refused_is_asked_for_again_after_the_pause(site: Site, pages: Youtube) -> None:
+    playlist = "https://www.youtube.com/playlist?list=PLrain"
+    pages.lists[playlist] = [refusal(TOO_OFTEN), [f"{WATCH}aaaaaaaaaaa"]]
+    pages.answers["aaaaaaaaaaa"] = refusal("Private video")
+    time = FakeClock()
+    summary = youtube([playlist], PATIENT, site.workspace, clock=time.clock)
+    assert time.slept == [3600.0]
+    assert set(of_pages(site)) == {"aaaaaaaaaaa"}
+    assert summary.total("failed") == 1
+
+
+def test_runs_share_the_hours_budget(site: Site, pages: Youtube) -> None:
+    names = [f"{index:011}" for index in range(5)]
+    pages.answers |= dict.fromkeys(names, refusal("Private video"))
+    settings = dataclasses.replace(QUICK, hourly_budget=3)
+    time, said = FakeClock(), list[str]()
+    youtube(names[:2], settings, site.workspace, clock=time.clock)
+    time.spend(900)
+    youtube(names, settings, site.workspace, clock=time.clock, say=said.append)
+    assert time.slept == [2700.0]
+    assert pages.asked == names
+    assert any("3 links an hour" in line for line in said)
+
+
+def test_the_time_that_is_left_is_told(site: Site, pages: Youtube) -> None:
+    names = [f"{index:011}" for index in range(10)]
+    time, said = FakeClock(), list[str]()
+    pages.answers |= dict.fromkeys(names, refusal("Private video"))
+    settings = dataclasses.replace(QUICK, hourly_budget=4, sleep_interval_s=10.0, max_sleep_interval_s=10.0)
+    youtube(names, settings, site.workspace, clock=time.clock, say=said.append)
+    first = next(line for line in said if line.startswith("links: 1/10"))
+    ends = time.time.astimezone()
+    assert f"until {ends:%Y-%m-%d %H:%M}" in first
+    assert "about 2 h 0 min to go" in first
+
+
+def test_ctrl_c_in_a_wait_ends_the_run_and_the_next_goes_on(site: Site, pages: Youtube) -> None:
+    time = FakeClock()
+
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    pages.answers |= {"aaaaaaaaaaa": refusal("Private video"), "bbbbbbbbbbb": refusal("Video unavailable")}
+    settings = dataclasses.replace(QUICK, hourly_budget=1)
+    lines = ["aaaaaaaaaaa", "bbbbbbbbbbb"]
+    with pytest.raises(KeyboardInterrupt):
+        youtube(lines, settings, site.workspace, clock=Clock(lambda: time.time, interrupt))
+    assert set(of_pages(site)) == {"aaaaaaaaaaa"}
+    assert not site.workspace.table(Footage).with_name("footage.parquet.parts").exists()
+    youtube(lines, settings, site.workspace, clock=time.clock)
+    assert pages.asked == lines
+    assert time.slept == [3600.0]
+
+
+# --- every kind ---------------------------------------------------------------------------------------------------------------------
+
+STRANGERS = [(kind, message) for kind, message in MESSAGES if kind not in ("bot_check", "rate_limited")]
+
+
+def test_every_message_ends_in_a_row_of_its_kind_and_the_run_goes_on(site: Site, pages: Youtube) -> None:
+    names = [f"{index:011}" for index in range(len(STRANGERS))]
+    pages.answers |= {name: refusal(message) for name, (_, message) in zip(names, STRANGERS, strict=True)}
+    summary = youtube(names, QUICK, site.workspace)
+    rows = of_pages(site)
+    assert {name: rows[name].error_kind for name in names} == {name: kind for name, (kind, _) in zip(names, STRANGERS, strict=True)}
+    assert summary.total("failed") == len(names)
+    assert all(not list(row_problems(row)) for row in rows.values())
+
+
+# --- what a source states -----------------------------------------------------------------------------------------------------------
+
+
+def free(site: Site, licence: str | None) -> dict[str, Any]:
+    """A page of a video under a licence."""
+    return {**video(site.url), "license": licence}
+
+
+def test_the_licence_filter_rejects_once_and_asks_again_when_it_is_lifted(site: Site, pages: Youtube) -> None:
+    standard = "Standard YouTube License"
+    pages.answers |= {"aaaaaaaaaaa": video(site.url), "bbbbbbbbbbb": free(site, standard), "ccccccccccc": free(site, None)}
+    lines, said = list(pages.answers), list[str]()
+    filtered = dataclasses.replace(QUICK, licence="creativecommon")
+
+    def rejections(summary: Summary) -> dict[str, int]:
+        return {reason: number for (outcome, reason), number in summary.counts.items() if outcome == "rejected"}
+
+    summary = youtube(lines, filtered, site.workspace, say=said.append)
+    assert (summary.total("kept"), rejections(summary), summary.exit_code) == (1, {"licence": 2}, 0)
+    assert {one.path for one in site.asked} == {"/clip.mp4"}
+    rows = of_pages(site)
+    assert (rows["bbbbbbbbbbb"].status, rows["bbbbbbbbbbb"].reason) == ("rejected", f"licence: {standard}")
+    assert (rows["ccccccccccc"].reason, rows["ccccccccccc"].title, rows["ccccccccccc"].error) == (
+        "licence: none stated",
+        "Rain on a tripod",
+        None,
+    )
+    assert all(not list(row_problems(row)) for row in rows.values())
+
+    assert rejections(youtube(lines, filtered, site.workspace)) == {"licence": 2}
+    assert len(pages.asked) == 3  # neither is asked for again
+
+    summary = youtube(lines, QUICK, site.workspace)
+    assert (summary.total("kept"), rejections(summary)) == (2, {})
+    assert [row.status for row in of_pages(site).values()] == ["ok"]  # the same bytes: one row
+    (row,) = of_pages(site).values()
+    assert row.also_at == ("bbbbbbbbbbb", "ccccccccccc")
+
+
+@pytest.mark.parametrize(
+    ("stated", "kept"),
+    [
+        ("Creative Commons Attribution license (reuse allowed)", True),
+        ("CC BY 4.0", True),
+        ("CC-BY-SA", True),
+        ("creativecommon", False),
+        ("Standard YouTube License", False),
+        ("accbyte", False),
+        (None, False),
+    ],
+)
+def test_what_counts_as_creative_commons(stated: str | None, kept: bool) -> None:
+    from acquire.youtube.settings import permits
+
+    assert permits("creativecommon", stated) == kept
+    assert permits(None, stated)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "$(touch pwned); `touch pwned` | touch pwned & > pwned",
+        "../../../../etc/passwd\x00.mp4",
+        "\x1b]0;pwned\x07\x1b[2J\u202egpj.niar\u2066",
+        "rain " * 2000,
+        "雨" * 3000,
+        "-rf --help",
+        "\ud800 lone",
+    ],
+    ids=["shell", "traversal", "escapes", "10 kB", "wide", "option", "surrogate"],
+)
+def test_no_title_does_anything(site: Site, pages: Youtube, title: str, tmp_path: Path) -> None:
+    pages.answers["aaaaaaaaaaa"] = {**video(site.url, title), "id": "../../../../pwned", "ext": "/../../pwned", "channel": title}
+    said: list[str] = []
+    youtube(["aaaaaaaaaaa"], QUICK, site.workspace, say=said.append)
+    (row,) = of_pages(site).values()
+    assert row.status == "ok"
+    assert (row.title or "").isprintable()
+    assert len(row.title or "") <= 2000
+    assert all(line.isprintable() for line in said)
+    outside = [
+        path
+        for path in tmp_path.rglob("*")
+        if path.is_file() and not path.is_relative_to(site.workspace.root) and not path.is_relative_to(site.folder)
+    ]
+    assert outside == []
+    inside = {
+        path.relative_to(site.workspace.root).as_posix()
+        for path in site.workspace.root.rglob("*")
+        if path.is_file() and path.suffix != ".lock"
+    }
+    assert inside == {f"footage/{row.footage_id}.mp4", "manifests/footage.parquet"}
+
+
+def test_ids_that_climb_out_of_a_list_are_no_videos(site: Site, pages: Youtube) -> None:
+    playlist = "https://www.youtube.com/playlist?list=PLrain"
+    pages.lists[playlist] = [
+        f"{WATCH}../../../../x",
+        {"url": f"{WATCH}aaaaaaaaaaa", "id": "../../../../pwned", "title": "\x1b[2J"},
+        "file:///etc/passwd",
+        "https://example.org/a.mp4",
+    ]
+    pages.answers["aaaaaaaaaaa"] = refusal("Private video")
+    youtube([playlist], QUICK, site.workspace)
+    assert set(of_pages(site)) == {"aaaaaaaaaaa"}
+
+
+@pytest.mark.parametrize("size", [10**13, 10**30])
+def test_a_size_that_no_disk_can_hold_is_refused_and_the_run_goes_on(site: Site, pages: Youtube, size: int) -> None:
+    huge = video(site.url)
+    huge["formats"][1]["filesize"] = size
+    pages.answers |= {"aaaaaaaaaaa": huge, "bbbbbbbbbbb": refusal("Private video")}
+    summary = youtube(["aaaaaaaaaaa", "bbbbbbbbbbb"], QUICK, site.workspace)
+    kinds: dict[str, ErrorKind | None] = {name: row.error_kind for name, row in of_pages(site).items()}
+    assert kinds == {"aaaaaaaaaaa": "disk_full", "bbbbbbbbbbb": "private"}
+    assert summary.total("failed") == 2
+    assert max((one.byte_range or "all" for one in site.asked), default="bytes=0-0") == "bytes=0-0"
+
+
+@pytest.mark.parametrize("size", [-5, "many", None])
+def test_sizes_that_are_none_are_not_believed(site: Site, pages: Youtube, size: object) -> None:
+    page = video(site.url)
+    page["formats"][1]["filesize"] = size
+    pages.answers["aaaaaaaaaaa"] = {**page, "duration": -3, "license": ["a", "list"]}
+    youtube(["aaaaaaaaaaa"], QUICK, site.workspace)
+    (row,) = of_pages(site).values()
+    assert (row.status, row.licence) == ("ok", "['a', 'list']")
+
+
+@pytest.mark.parametrize(
+    "odd", [{"duration": float("nan")}, {"duration": float("inf")}, {"upload_date": "tomorrow"}, {"formats": "none"}, {"formats": []}]
+)
+def test_a_page_that_makes_no_sense_is_one_failed_row(site: Site, pages: Youtube, odd: dict[str, Any]) -> None:
+    pages.answers |= {"aaaaaaaaaaa": {**video(site.url), **odd}, "bbbbbbbbbbb": refusal("Private video")}
+    youtube(["aaaaaaaaaaa", "bbbbbbbbbbb"], QUICK, site.workspace)
+    rows = of_pages(site)
+    assert rows["aaaaaaaaaaa"].error
+    assert rows["bbbbbbbbbbb"].error_kind == "private"
+
+
+def test_a_disk_without_room_ends_the_run_before_anything_is_asked_for(site: Site, pages: Youtube) -> None:
+    pages.answers["aaaaaaaaaaa"] = video(site.url)
+    with pytest.raises(InputError, match="least_free_bytes"):
+        youtube(["aaaaaaaaaaa"], dataclasses.replace(QUICK, least_free_bytes=2**60), site.workspace)
+    assert pages.asked == []
+
+
+def test_ranges_of_a_video_are_rows_of_their_own(site: Site, pages: Youtube) -> None:
+    pages.answers["aaaaaaaaaaa"] = video(site.url)
+    lines = ["aaaaaaaaaaa", "aaaaaaaaaaa 0-0.5", "aaaaaaaaaaa 0.5-1", "youtu.be/aaaaaaaaaaa 00:00-00:00.5"]
+    assert youtube(lines, QUICK, site.workspace).total("kept") == 3
+    rows = of_pages(site)
+    assert set(rows) == {"aaaaaaaaaaa", "aaaaaaaaaaa#t=0-0.5", "aaaaaaaaaaa#t=0.5-1"}
+    assert {row.origin for row in rows.values()} == {f"{WATCH}aaaaaaaaaaa"}
+    assert (rows["aaaaaaaaaaa"].clip_start_s, rows["aaaaaaaaaaa"].frames) == (None, 45)
+    part = rows["aaaaaaaaaaa#t=0.5-1"]
+    assert part.clip_end_s == pytest.approx(1.0, abs=0.05)
+    assert part.duration_s == pytest.approx((part.clip_end_s or 0) - (part.clip_start_s or 0), abs=0.05)
+    whole = [one for one in site.asked if one.path == "/clip.mp4" and one.byte_range != "bytes=0-0"]
+    assert len(whole) == 1
+    before = len(site.asked)
+    youtube(lines, QUICK, site.workspace)
+    assert len(site.asked) == before
+
+
+def test_tables_of_links_are_lists_too(site: Site, pages: Youtube, tmp_path: Path) -> None:
+    pages.answers |= {"aaaaaaaaaaa": refusal("Private video"), "bbbbbbbbbbb": refusal("Private video")}
+    (tmp_path / "urls.csv").write_text("title;url\nrain;youtu.be/aaaaaaaaaaa\nsnow;nothing\n")
+    said: list[str] = []
+    summary = youtube(tmp_path / "urls.csv", QUICK, site.workspace, say=said.append)
+    assert said[0].startswith("line 3: 'nothing'")
+    assert summary.total("failed") == 2
+    youtube(site.workspace.table(Footage), dataclasses.replace(QUICK, retry=("private",)), site.workspace)
+    assert pages.asked == ["aaaaaaaaaaa", "aaaaaaaaaaa"]
+
+
+def test_strict_asks_for_nothing_when_a_line_is_bad(site: Site, pages: Youtube) -> None:
+    with pytest.raises(InputError, match=r"line 2: 'rain'.*--strict"):
+        youtube(["aaaaaaaaaaa", "rain"], QUICK, site.workspace, strict=True)
+    assert pages.asked == []
+    assert not site.workspace.root.exists()

@@ -1,0 +1,88 @@
+"""What no link could be asked with ends the run in one clear line: proxies and cookies. And what a list of links comes to."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from acquire.youtube import YoutubeSettings, youtube
+from acquire.youtube.settings import proxy_address
+from manifests.errors import InputError
+from manifests.tables import Footage
+from tests.acquire.youtube.site import DIRECT, Site
+
+
+@pytest.fixture
+def nobody() -> int:
+    """A port where nothing answers."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+class _Guarded(BaseHTTPRequestHandler):
+    """A proxy that wants a password."""
+
+    def do_CONNECT(self) -> None:
+        self.send_error(407)
+
+    do_GET = do_CONNECT
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class names it so)
+        """Keep quiet."""
+
+
+@pytest.fixture
+def guarded() -> Iterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Guarded)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "socks5", "socks4a"])
+def test_a_proxy_that_does_not_answer_ends_the_run(site: Site, nobody: int, scheme: str) -> None:
+    settings = dataclasses.replace(DIRECT, proxy=f"{scheme}://user:very-secret@127.0.0.1:{nobody}")
+    with pytest.raises(InputError, match=f"proxy 127.0.0.1:{nobody}: does not answer") as caught:
+        site.fetch("/clip.mp4", settings=settings)
+    assert "secret" not in str(caught.value)
+    assert site.asked == []
+    assert not site.workspace.table(Footage).exists()
+
+
+@pytest.mark.parametrize("link", ["http://127.0.0.1:9/a.mp4", "https://127.0.0.1:9/a.mp4"])
+def test_a_proxy_that_lets_nobody_in_ends_the_run_and_is_no_links_failure(site: Site, guarded: int, link: str) -> None:
+    settings = dataclasses.replace(DIRECT, proxy=f"http://user:very-secret@127.0.0.1:{guarded}")
+    with pytest.raises(InputError, match=rf"proxy 127.0.0.1:{guarded}: .*407") as caught:
+        youtube([link], settings, site.workspace)
+    assert "secret" not in str(caught.value)
+    assert not site.workspace.table(Footage).exists()
+
+
+@pytest.mark.parametrize("proxy", ["nope", "htp://a:1", "http://", "http://[x", "http://h:99999", "", "127.0.0.1:8080"])
+def test_what_is_no_proxys_address_is_wrong_usage(proxy: str) -> None:
+    with pytest.raises(ValueError, match="write SCHEME://HOST:PORT"):
+        YoutubeSettings(proxy=proxy)
+
+
+def test_a_proxys_address_has_its_usual_port() -> None:
+    assert proxy_address("socks5h://h") == ("h", 1080)
+    assert proxy_address(" http://u:p@h:8080 ") == ("h", 8080)
+
+
+@pytest.mark.parametrize("content", [b'{"name": "value"}\n', b"\x92\xff\x00", b"# Netscape HTTP Cookie File\n\x92\n"])
+def test_cookies_that_cannot_be_read_end_the_run(site: Site, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "cookies.txt").write_bytes(content)
+    with pytest.raises(InputError, match=r"cookies\.txt: no use as a cookie file"):
+        site.fetch("/clip.mp4", settings=dataclasses.replace(DIRECT, cookies=str(tmp_path / "cookies.txt")))
+    assert site.asked == []
+    assert not site.workspace.table(Footage).exists()
