@@ -86,7 +86,7 @@ class Footage:
     lens_model: Annotated[str | None, "as the camera names it"] = None
     capture_fps: Annotated[float | None, "frames a second that the camera shot, where it says so; in slow motion not mean_fps"] = None
     interval_s: Annotated[float | None, "of stills: mean interval by the camera's clock, s; null where it gave no times"] = None
-    varying: Annotated[tuple[str, ...], "of stills: what is not the same in all pictures (exposure_s, iso, f_number, focal_length_mm)"] = ()
+    varying: Annotated[tuple[str, ...], "what the camera changed meanwhile, of exposure_s, iso, f_number and focal_length_mm"] = ()
     interlaced: Annotated[bool | None, "whether frames hold two fields, which are deinterlaced when decoded"] = None
     parts: Annotated[tuple[str, ...], "of a recording that the camera split: its files in order, joined without encoding anew"] = ()
     originals_sha256: Annotated[str | None, "of what was joined or developed: over its files' SHA-256 in order; else null"] = None
@@ -193,7 +193,9 @@ class Scene:
     mask: Annotated[str | None, "PNG of the pictures' size, 255 where training may look; null: everywhere"] = None
     median: Annotated[str | None, "PNG of the frames' temporal median"] = None
     coverage_radius: Annotated[float | None, "largest distance of any good frame's rain to its nearest chosen one, fixed scales"] = None
-    place_hash: Annotated[str | None, "ternary pattern of the temporal median, hex: what places are told by; null: too dark or empty"] = None
+    place_hash: Annotated[str | None, "ternary pattern of the temporal median, hex: what places are told by; null: too dark or empty"] = (
+        None
+    )
     measured_from: Annotated[str, "hash of segment, rain, settings and stage version: the resume key"] = ""
 
 
