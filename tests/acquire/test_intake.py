@@ -39,7 +39,7 @@ def test_a_file_gets_its_contents_name_and_stays_until_it_is_swept(workspace: Wo
     place = settle(file, "0123456789abcdef" * 4, workspace)
     assert place == footage_folder(workspace) / "0123456789abcdef.mp4"
     assert place.read_bytes() == file.read_bytes() == b"bytes"
-    assert os.path.samefile(place, file)
+    assert place.samefile(file)
     again = settle(file, "0123456789abcdef" * 4, workspace)  # a run that was killed before its row was written
     other = settle(arrived(workspace, "two", b"bytes"), "0123456789abcdef" * 4, workspace)
     assert place == again == other
