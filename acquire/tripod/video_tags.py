@@ -1,4 +1,4 @@
-"""What a camera says of a video that it recorded: Sony's XML (beside the clip, or inside it), the tags of QuickTime and MP4, AVCHD's own.
+"""What a camera says of a video that it recorded: Sony's XML (beside the clip or inside it), tags of QuickTime and MP4, AVCHD's, GoPro's.
 
 All of it is a stranger's text: numbers are checked, words made printable, XML with declarations of its own refused.
 """
@@ -22,6 +22,8 @@ _LARGEST_XML = 1 << 20  # bytes
 _SEARCHED = 1 << 20  # bytes at either end of a clip in which Sony's XML may lie
 _NOTES = re.compile(rb"<\?xml[^>]{0,200}>\s*<NonRealTimeMeta\b.*?</NonRealTimeMeta>", re.DOTALL)
 
+_GOPRO_MODEL = re.compile(rb"MINFc\x01\x00([\x01-\x40])([ -~]{1,64})")
+
 _AVCHD_SUFFIXES = (".mts", ".m2ts")
 _AVCHD_MARK = bytes.fromhex("17ee8c60f84d11d98cd60800200c9a66") + b"MDPM"  # modified digital video pack metadata, in an SEI message
 _AVCHD_MAKERS = {0x0103: "Panasonic", 0x0108: "Sony", 0x1011: "Canon", 0x1104: "JVC"}
@@ -36,7 +38,7 @@ def read_video_tags(path: Path) -> dict[str, Any]:
     import av
 
     columns: dict[str, Any] = {}
-    for source in (_of_sony(path), _of_container(path)):
+    for source in (_of_sony(path), _of_container(path), _of_gopro(path)):
         columns = source | columns
     if path.suffix.lower() in _AVCHD_SUFFIXES:
         with contextlib.suppress(av.FFmpegError, OSError, ValueError):  # what cannot be read tells nothing; decoding names the damage
@@ -82,23 +84,41 @@ def _sidecar(path: Path) -> bytes | None:
     wanted = {f"{path.stem}M01.XML".upper(), f"{path.stem}.XML".upper()}
     try:
         with os.scandir(path.parent) as entries:
-            names = sorted(entry.name for entry in entries if entry.name.upper() in wanted)
-        return (path.parent / names[-1]).read_bytes() if names else None
+            names = sorted(entry.name for entry in entries if entry.name.upper() in wanted and entry.is_file())
+        if not names:
+            return None
+        with (path.parent / names[-1]).open("rb") as file:
+            return file.read(_LARGEST_XML + 1)
     except OSError:
         return None
 
 
 def _embedded(path: Path) -> bytes | None:
+    found = _searched(path, _NOTES)
+    return None if found is None else found[0]
+
+
+def _searched(path: Path, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
+    """A pattern in the end of a file, where most cameras write what they say of a clip, or in its beginning."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             for start in (max(0, size - _SEARCHED), 0):
                 file.seek(start)
-                if (found := _NOTES.search(file.read(_SEARCHED))) is not None:
-                    return found[0]
+                if (found := pattern.search(file.read(_SEARCHED))) is not None:
+                    return found
     except OSError:
         pass
     return None
+
+
+# --- GoPro --------------------------------------------------------------------------------------------------------------------------
+
+
+def _of_gopro(path: Path) -> dict[str, Any]:
+    """The model, from the settings (GPMF) that stand in the movie's own data: four letters, type, size, how many."""
+    found = _searched(path, _GOPRO_MODEL)
+    return {} if found is None else _without_none(camera_model=_camera("GoPro", found[2][: found[1][0]].decode("ascii")))
 
 
 # --- QuickTime, MP4, Matroska, AVI --------------------------------------------------------------------------------------------------

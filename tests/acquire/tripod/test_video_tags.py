@@ -116,6 +116,21 @@ def test_a_camera_whose_clock_was_never_set_and_a_damaged_file_tell_nothing(tmp_
     assert read_video_tags(tmp_path / "c.mts") == {}
 
 
+def test_gopros_model(tmp_path: Path) -> None:
+    clip = record(tmp_path / "GH010001.MP4", range(3))
+    settings = b"DEVC\0\x01\0\x24MINFc\x01\0\x0cHERO11 BlackDZOMc\x01\0\1N\0\0\0"
+    clip.write_bytes(clip.read_bytes() + (8 + len(settings)).to_bytes(4, "big") + b"free" + settings)
+    assert read_video_tags(clip) == {"camera_model": "GoPro HERO11 Black"}
+
+
+def test_a_sidecar_that_is_no_file_is_not_opened(tmp_path: Path) -> None:
+    import os
+
+    clip = record(tmp_path / "C0001.MP4", range(3))
+    os.mkfifo(tmp_path / "C0001M01.XML")  # would block whoever opened it
+    assert read_video_tags(clip) == {}
+
+
 def avchd_message() -> bytes:
     """An SEI message as an AVCHD camcorder of Sony's puts it before its pictures: 17 May 2024, 14:02:01, two hours east."""
     packs = {
