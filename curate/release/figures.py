@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from curate.release.facts import Facts
 from curate.release.pictures import decoded
-from curate.report.counts import Coverage, coverage
 from curate.report.roses import rain_rose
 from curate.report.sheets import INK, PAPER, grid
 from manifests.media import Picture, write_png
 
+ORIENTATION_EDGES_DEG = (0, 60, 70, 80, 90, 100, 110, 120, 180)
+LENGTH_EDGES_PX = (0, 8, 16, 32, 64, np.inf)
 RAIN = (42, 111, 151)
 CELL_PX = (72, 30)
 SAMPLES = 10  # scenes shown, of which the middle frame is taken
@@ -24,7 +26,7 @@ def draw_figures(folder: Path, facts: Facts) -> list[str]:
     """Write `rain-rose.png`, `coverage.png` and, where the release holds pixels, `samples.png`; gives the names that were written."""
     drawn = {
         "rain-rose.png": rain_rose([orientation for orientation, _ in facts.streaks], title=f"{len(facts.streaks)} frames"),
-        "coverage.png": coverage_map(coverage(facts.streaks)),
+        "coverage.png": coverage_map(facts.streaks),
     }
     if facts.selection.pixels:
         drawn["samples.png"] = _samples(facts)
@@ -33,23 +35,25 @@ def draw_figures(folder: Path, facts: Facts) -> list[str]:
     return sorted(drawn)
 
 
-def coverage_map(found: Coverage) -> Picture:
-    """Frames by streak length (rows) and orientation (columns), as numbers in cells shaded by them, HWC RGB."""
+def coverage_map(streaks: Sequence[tuple[float, float]]) -> Picture:
+    """Frames by the orientation (columns, degrees) and length (rows, px) of their streaks: numbers in cells shaded by them, HWC RGB."""
+    found = np.array(streaks, dtype=float).reshape(-1, 2)
+    counts, _, _ = np.histogram2d(found[:, 1], found[:, 0] % 180, bins=(LENGTH_EDGES_PX, ORIENTATION_EDGES_DEG))
+    columns = [f"{low}-{high}°" for low, high in pairwise(ORIENTATION_EDGES_DEG)]
+    rows = [*(f"{low}-{high} px" for low, high in pairwise(LENGTH_EDGES_PX[:-1])), f"{LENGTH_EDGES_PX[-2]} px and more"]
     left, top = 110, 28
-    most = max(1, *(count for row in found.counts for count in row))
-    sheet = Image.new("RGB", (left + CELL_PX[0] * len(found.columns), top + CELL_PX[1] * len(found.rows)), PAPER)
-    pen = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(13)
-    for column, name in enumerate(found.columns):
-        pen.text((left + CELL_PX[0] * (column + 0.5), top / 2), name, INK, font, anchor="mm")
-    for row, (name, counts) in enumerate(zip(found.rows, found.counts, strict=True)):
-        middle = top + CELL_PX[1] * (row + 0.5)
-        pen.text((left - 8, middle), name, INK, font, anchor="rm")
-        for column, count in enumerate(counts):
-            corner = (left + CELL_PX[0] * column, top + CELL_PX[1] * row)
+    (wide, high), most = CELL_PX, max(1.0, float(counts.max()))
+    sheet = Image.new("RGB", (left + wide * len(columns), top + high * len(rows)), PAPER)
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    for column, name in enumerate(columns):
+        pen.text((left + wide * (column + 0.5), top / 2), name, INK, font, anchor="mm")
+    for row, name in enumerate(rows):
+        pen.text((left - 8, top + high * (row + 0.5)), name, INK, font, anchor="rm")
+        for column, count in enumerate(counts[row].astype(int).tolist()):
+            x, y = left + wide * column, top + high * row
             shade = tuple(round(255 - (255 - full) * 0.6 * count / most) for full in RAIN)
-            pen.rectangle((*corner, corner[0] + CELL_PX[0] - 2, corner[1] + CELL_PX[1] - 2), fill=shade)
-            pen.text((corner[0] + CELL_PX[0] / 2, middle), str(count), INK, font, anchor="mm")
+            pen.rectangle((x, y, x + wide - 2, y + high - 2), fill=shade)
+            pen.text((x + wide / 2, y + high / 2), str(count), INK, font, anchor="mm")
     return np.asarray(sheet)
 
 

@@ -19,7 +19,6 @@ from curate.release.figures import coverage_map
 from curate.release.selection import select
 from curate.release.tables import read_tables
 from curate.release.words import change_log, citation
-from curate.report.counts import coverage
 from manifests.errors import InputError
 from manifests.files import file_sha256
 from manifests.media import read_picture
@@ -135,7 +134,7 @@ def test_the_shards_load_as_a_webdataset_offline(folder: Path, tmp_path: Path) -
 def test_figures_show_what_was_counted(folder: Path) -> None:
     for name in ("rain-rose.png", "coverage.png", "samples.png"):
         assert read_picture(folder / "figures" / name).std() > 5
-    empty, full = coverage_map(coverage([])), coverage_map(coverage([(91.0, 10.0)] * 40))
+    empty, full = coverage_map([]), coverage_map([(91.0, 10.0)] * 40)
     assert empty.shape == full.shape
     changed = np.argwhere((empty != full).any(axis=-1))
     assert len(changed) > 500  # one cell is shaded, and says 40
