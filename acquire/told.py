@@ -9,21 +9,12 @@ from datetime import datetime
 
 import click
 
-from acquire.shown import printable
+from acquire.shown import printable, shown_size
 from acquire.status import Group, Waiting
 from acquire.youtube.pacing import local
 from acquire.youtube.preview import Coming
 from manifests.options import EXIT_SOME_FAILED
 from manifests.tables import Footage
-
-
-def shown_size(number: float) -> str:
-    """A number of bytes as people say it."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.1f} TB"
 
 
 def tell_row(row: Footage) -> None:

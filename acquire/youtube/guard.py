@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 from acquire.failures import Refused
+from acquire.shown import shown_size
 from acquire.youtube.settings import YoutubeSettings
 
 LOOKS_A_SECOND = 4
@@ -115,9 +116,9 @@ def room(folder: Path, name: str, settings: YoutubeSettings, needed_bytes: int =
     """Raise Refused (`disk_full`) where a disk would be left with less than the settings want once `needed_bytes` more are on it."""
     free = shutil.disk_usage(folder).free
     if free - needed_bytes < settings.least_free_bytes:
-        wanted = f"{needed_bytes / 1e9:.3f} GB wanted, " if needed_bytes else ""
-        kept = f"{settings.least_free_bytes / 1e9:.3g} GB are to stay free (least_free_bytes)"
-        raise Refused("disk_full", f"{name}: {wanted}{free / 1e9:.3f} GB free at {folder}, and {kept}")
+        wanted = f"{shown_size(needed_bytes)} wanted, " if needed_bytes > 0 else ""
+        kept = f"{shown_size(settings.least_free_bytes)} are to stay free (least_free_bytes)"
+        raise Refused("disk_full", f"{name}: {wanted}{shown_size(free)} free at {folder}, and {kept}")
 
 
 def _size(folder: Path) -> int:

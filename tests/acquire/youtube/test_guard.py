@@ -101,5 +101,5 @@ def test_the_deadline_and_the_disk_are_held_to(tmp_path: Path) -> None:
 
 def test_room_is_told_in_numbers(tmp_path: Path) -> None:
     room(tmp_path, "clip", SETTINGS)
-    with pytest.raises(Refused, match=r"clip: 1000000000\.000 GB wanted, .* GB free"):
+    with pytest.raises(Refused, match=r"clip: 1000000\.0 TB wanted, .* free at .*, and 0 B are to stay free"):
         room(tmp_path, "clip", SETTINGS, 10**18)
