@@ -11,6 +11,7 @@ from typing import Literal
 from acquire.failures import KINDS, is_due
 from acquire.youtube.links import host
 from acquire.youtube.pacing import Breaker
+from acquire.youtube.tool import tool
 from manifests.options import reason_class
 from manifests.tables import ErrorKind, Footage
 
@@ -56,13 +57,12 @@ def status(rows: Sequence[Footage], now: datetime) -> list[Group]:
 def waits(rows: Collection[Footage], now: datetime) -> list[Waiting]:
     """Of each row, when the next run asks for it again: as that run decides it, closed sites included."""
     breaker = Breaker.of_rows(rows, now)
-    tool = _tool() if any(row.error_kind == "out_of_date" for row in rows) else ""
     found = []
     for row in rows:
         opens = breaker.opens_at(host(row.origin)) if row.source == "youtube" and row.status == "failed" and row.retryable else now
         then = max(opens, row.next_attempt_at or opens) if row.status == "failed" and row.retryable else now
         later = then if then > now else None
-        found.append(Waiting(row.status == "failed" and later is None and is_due(row, now, tool), later))
+        found.append(Waiting(row.status == "failed" and later is None and is_due(row, now, tool()), later))
     return found
 
 
@@ -84,10 +84,3 @@ def _group(members: list[Footage], waiting: list[Waiting]) -> Group:
         advice=None if kind is None else KINDS[kind].advice,
         example=None if first.status == "ok" else max(members, key=lambda row: (row.acquired_at, row.footage_id)),
     )
-
-
-def _tool() -> str:
-    """The yt-dlp that a run would use; loaded only where it matters."""
-    from acquire.youtube.download import TOOL
-
-    return TOOL

@@ -17,7 +17,7 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -35,6 +35,7 @@ Row = TypeVar("Row")
 
 LOCK_TIMEOUT_S = 120.0
 KEPT_PROVENANCES = 50
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ABOUT = b"rainlapse"  # the key of our JSON in the file's metadata
 _ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(), datetime: pa.timestamp("us", tz="UTC")}
 
@@ -185,7 +186,8 @@ def _read_arrow(row_class: type, file: Path) -> tuple[pa.Table, dict[str, Any]]:
             raise InputError(f"{file}: column {column.name} is missing; make the table again")
     known = [name for name in wanted.names if name in found.names]
     try:
-        table = pq.read_table(file, columns=known, partitioning=None)
+        with pq.ParquetFile(file) as opened:  # `read_table` would load pandas
+            table = opened.read(columns=known)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{file}: damaged ({first_line(error)}); delete it and run the command that makes it again") from error
     _refuse_nulls(row_class, table, file)
@@ -220,11 +222,16 @@ def _to_arrow(
 
 
 def _to_rows(row_class: type[Row], table: pa.Table) -> Iterator[Row]:
-    lists = [column.name for column in columns(row_class) if column.many and column.name in table.column_names]
-    for values in table.to_pylist():
-        for name in lists:
-            values[name] = tuple(values[name])
-        yield row_class(**values)
+    many = {column.name for column in columns(row_class) if column.many}
+    values = [_values(table.column(name), name in many) for name in table.column_names]
+    for row in zip(*values, strict=True):
+        yield row_class(**dict(zip(table.column_names, row, strict=True)))
+
+
+def _values(column: pa.ChunkedArray, many: bool) -> list[Any]:
+    if pa.types.is_timestamp(column.type):  # `to_pylist` would load pandas for these
+        return [None if us is None else _EPOCH + timedelta(microseconds=us) for us in column.cast(pa.int64()).to_pylist()]
+    return [tuple(value) for value in column.to_pylist()] if many else column.to_pylist()
 
 
 def _refuse_nulls(row_class: type, table: pa.Table, file: Path) -> None:

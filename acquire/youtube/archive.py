@@ -10,11 +10,12 @@ from acquire.intake import also_at, failed_id, read_footage
 from acquire.youtube.links import Link
 from acquire.youtube.pacing import TRIPPING
 from acquire.youtube.settings import YoutubeSettings, permits
+from acquire.youtube.tool import tool
 from manifests.tables import Footage
 from manifests.workspace import Workspace
 
 SECRETS = ("cookies", "proxy", "extractor_args")  # kept out of provenance, which travels with the table
-COMPACTED_EVERY = 100  # rows: a table of very many small parts is slow to read
+COMPACTED_EVERY = 50  # rows: a table of very many small parts is slow to read
 
 
 class Archive:
@@ -39,14 +40,12 @@ class Archive:
 
     def is_due(self, link: Link, now: datetime) -> bool:
         """Whether the attempt before allows another now. How long a refusal that closes a whole site binds is left to the breaker."""
-        from acquire.youtube.download import TOOL
-
         earlier = self.earlier(link)
         if earlier is None or earlier.error_kind in TRIPPING:
             return True
         if earlier.status == "rejected":
             return permits(self.settings.licence, earlier.licence)
-        return is_due(earlier, now, TOOL, self.settings.retry)
+        return is_due(earlier, now, tool(), self.settings.retry)
 
     def save(self, row: Footage) -> None:
         """Write a row; where it brought media, in place of the attempt before. Content that is there already notes its further link."""

@@ -34,6 +34,7 @@ from acquire.youtube.links import Link
 from acquire.youtube.lists import read_links
 from acquire.youtube.pacing import WALL_CLOCK, Clock, local
 from acquire.youtube.settings import YoutubeSettings, permits
+from acquire.youtube.tool import tool
 from manifests.errors import InputError
 from manifests.options import Summary
 from manifests.tables import Footage
@@ -213,10 +214,8 @@ class Batch:
 
     def failed(self, link: Link, failure: Failure) -> Footage:
         """The row of a failure."""
-        from acquire.youtube.download import TOOL
-
         earlier = self.asking.archive.earlier(link)
-        return failed_row("youtube", link.source_id, link.url, failure, self.asking.now(), earlier, TOOL)
+        return failed_row("youtube", link.source_id, link.url, failure, self.asking.now(), earlier, tool())
 
     def save(self, row: Footage) -> None:
         """Write a row and tell of it."""
@@ -281,8 +280,6 @@ class Batch:
 
     def _row(self, link: Link, offer: Offer, **columns: Any) -> Footage:
         """The row of what was offered, with the source's own word on it."""
-        from acquire.youtube.download import TOOL
-
         earlier = self.asking.archive.earlier(link)
         stated = {name: getattr(offer, name) for name in ("format", "title", "channel", "uploaded", "licence")}
         return Footage(
@@ -291,7 +288,7 @@ class Batch:
             origin=link.url,
             acquired_at=self.asking.now(),
             attempts=1 + (earlier.attempts if earlier is not None else 0),
-            tool=TOOL,
+            tool=tool(),
             **stated,
             **columns,
         )

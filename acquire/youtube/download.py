@@ -31,7 +31,6 @@ from manifests.errors import InputError, first_line
 from manifests.executors import call_in_child
 from manifests.tables import ErrorKind
 
-TOOL = f"yt-dlp {yt_dlp.version.__version__}"
 LARGEST_PAGE_BYTES = 64 * 2**20  # of what is read as a whole: pages, playlists; media come in blocks
 
 _YOUTUBE_ALONE = ["youtube", "youtube:(tab|playlist|search|search_url|user)"]

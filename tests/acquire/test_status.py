@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 from acquire.failures import KINDS
 from acquire.status import status, waits
-from acquire.youtube.download import TOOL
+from acquire.youtube.tool import tool
 from manifests.tables import ErrorKind, Footage
 
 NOW = datetime(2024, 5, 17, 12, 0, tzinfo=UTC)
 
 
-def row(name: str, kind: ErrorKind | None = None, wait_min: int | None = None, tool: str = TOOL) -> Footage:
+def row(name: str, kind: ErrorKind | None = None, wait_min: int | None = None, tool: str = tool()) -> Footage:
     if kind is None:
         return Footage(name, "tripod", name, name, "ok", NOW, path=f"footage/{name}", duration_s=90.0, bytes=1000)
     again = None if wait_min is None else NOW + timedelta(minutes=wait_min)
