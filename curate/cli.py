@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +14,8 @@ from curate.sequences import SequencesSettings
 from curate.static_segments import StaticSegmentsSettings
 from manifests.options import EXIT_SOME_FAILED, Commands, dry_run_option, json_option, settings_option, workers_option, workspace_option
 from manifests.workspace import Workspace
+
+RELEASED = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group(cls=Commands)
@@ -63,14 +66,21 @@ def rain_diversity(workspace: Workspace, workers: int, settings: RainDiversitySe
 @workspace_option
 @workers_option
 @settings_option(SequencesSettings)
+@click.option("--from", "released", type=RELEASED, help="A release's scenes.parquet: rebuild its scenes from footage that is here instead.")
 @dry_run_option
 @json_option
-def sequences(workspace: Workspace, workers: int, settings: SequencesSettings, dry_run: bool, as_json: bool) -> None:
+def sequences(workspace: Workspace, workers: int, settings: SequencesSettings, released: Path | None, dry_run: bool, as_json: bool) -> None:
     """Choose the frames of each scene, write them without loss, and split the scenes by place and source.
 
     Footage named by the patterns of hold_out goes to the test split, with all that shows its places.
     """
     from curate import sequences as stage
+
+    if released is not None:
+        if settings != SequencesSettings() or dry_run:
+            raise click.UsageError("--from takes frames and splits from the release: neither --set nor --dry-run goes with it")
+        _rebuild(released, workspace, workers, as_json)
+        return
 
     if dry_run:
         _show(stage.preview(workspace, settings), as_json)
@@ -79,11 +89,18 @@ def sequences(workspace: Workspace, workers: int, settings: SequencesSettings, d
 
 
 @main.command()
+@click.option("--coverage", is_flag=True, help="Print which rain the kept scenes hold and which they lack; draw nothing.")
 @workspace_option
 @workers_option
 @json_option
-def report(workspace: Workspace, workers: int, as_json: bool) -> None:
-    """Draw what was kept and what was rejected, and why: report/index.html, a page that needs no network."""
+def report(coverage: bool, workspace: Workspace, workers: int, as_json: bool) -> None:
+    """Draw what was kept and what was rejected, and why: report/index.html, a page that needs no network.
+
+    With --coverage: a table of the scenes' frames by orientation, size, shape and density of their rain, and what is missing in words.
+    """
+    if coverage:
+        _show_coverage(workspace, as_json)
+        return
     from curate.report.page import report as draw
 
     written = draw(workspace, workers=workers)
@@ -97,8 +114,34 @@ def report(workspace: Workspace, workers: int, as_json: bool) -> None:
 main.add_command(release)
 
 
+def _rebuild(released: Path, workspace: Workspace, workers: int, as_json: bool) -> None:
+    from curate.release.rebuild import OUTCOMES, rebuild, told
+
+    found = rebuild(released, workspace, workers=workers)
+    if as_json:
+        for row in found.scenes:
+            click.echo(json.dumps({"scene_id": row.scene_id, "outcome": row.outcome, "detail": row.detail}))
+        counts = {outcome: found.counts[outcome] for outcome in OUTCOMES}
+        click.echo(json.dumps({"rebuilt": len(found.survivors), "of": len(found.scenes), **counts, "fingerprint": found.fingerprint}))
+    else:
+        click.echo("\n".join(told(found)))
+    click.get_current_context().exit(EXIT_SOME_FAILED if found.counts["failed"] else 0)
+
+
 def _show(found: dict[str, Any], as_json: bool) -> None:
     click.echo(json.dumps(found) if as_json else "\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in found.items()))
+
+
+def _show_coverage(workspace: Workspace, as_json: bool) -> None:
+    from curate.report.coverage import coverage, frame_looks, missing, rows, told
+    from curate.report.page import read_tables
+
+    found = coverage(frame_looks(read_tables(workspace)))
+    if as_json:
+        for line in (*rows(found), {"summary": "coverage", "frames": found.total, "missing": missing(found)}):
+            click.echo(json.dumps(line, ensure_ascii=False))
+    else:
+        click.echo(told(found))
 
 
 def _row_printer(as_json: bool) -> Any:

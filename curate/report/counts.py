@@ -1,20 +1,16 @@
-"""What the tables of a workspace come to: kept, rejected and failed by stage, and how the kept rain spreads."""
+"""What the tables of a workspace come to: kept, rejected and failed by stage."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import get_args
 
 from manifests.options import reason_class
 from manifests.tables import Footage, Rain, Scene, Segment, Split
 
 SPLITS: tuple[Split, ...] = get_args(Split)
-ORIENTATION_EDGES_DEG = (0, 60, 70, 80, 90, 100, 110, 120, 180)
-LENGTH_EDGES_PX = (0, 8, 16, 32, 64)  # and longer
 
 
 @dataclass(frozen=True)
@@ -59,15 +55,6 @@ class Rejected:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """Frames of kept scenes by streak length (rows) and orientation (columns)."""
-
-    columns: tuple[str, ...]
-    rows: tuple[str, ...]
-    counts: tuple[tuple[int, ...], ...]
-
-
 def stages(tables: Tables) -> list[Stage]:
     """Counts by stage, in the order of the chain."""
     failed = Counter(row.error_kind or "unknown" for row in tables.footage if row.status == "failed")
@@ -101,27 +88,6 @@ def errors(tables: Tables) -> list[tuple[str, str, str]]:
     of_rain = [("rain", row.segment_id, row.error) for row in tables.rain if row.error is not None]
     of_scenes = [("scenes", row.scene_id, row.error) for row in tables.scenes if row.error is not None]
     return [*of_footage, *of_segments, *of_rain, *of_scenes]
-
-
-def streaks(scene: Scene, tables: Tables) -> list[tuple[float, float]]:
-    """Orientation (degrees) and length (px) of the rain in those of a scene's frames in which it was measured."""
-    rain = next((row for row in tables.rain if row.segment_id == scene.segment_id), None)
-    segment = next((row for row in tables.segments if row.segment_id == scene.segment_id), None)
-    if rain is None or segment is None:
-        return []
-    places = [index - segment.first_frame for index in scene.frame_index]
-    measured = [(rain.frame_orientation_deg[place], rain.frame_length_px[place]) for place in places if place < len(rain.frame_cover)]
-    return [(orientation, length) for orientation, length in measured if orientation is not None and length is not None]
-
-
-def coverage(found: Iterable[tuple[float, float]]) -> Coverage:
-    """Count orientations (degrees, taken modulo 180) and lengths (px) in fixed cells."""
-    counts = [[0] * (len(ORIENTATION_EDGES_DEG) - 1) for _ in LENGTH_EDGES_PX]
-    for orientation, length in found:
-        counts[bisect_right(LENGTH_EDGES_PX, length) - 1][bisect_right(ORIENTATION_EDGES_DEG, orientation % 180) - 1] += 1
-    columns = [f"{low}-{high}°" for low, high in pairwise(ORIENTATION_EDGES_DEG)]
-    rows = [f"{low}-{high} px" for low, high in pairwise(LENGTH_EDGES_PX)]
-    return Coverage(tuple(columns), (*rows, f"{LENGTH_EDGES_PX[-1]} px and more"), tuple(tuple(row) for row in counts))
 
 
 def _stage(name: str, command: str, rows: Sequence[Segment] | Sequence[Rain] | Sequence[Scene]) -> Stage:

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 import jinja2
 
-from curate.report.counts import Rejected, Tables, coverage, errors, rejected_segments, stages, streaks
+from curate.report.counts import Rejected, Tables, errors, rejected_segments, stages
+from curate.report.coverage import LEGEND, SCALES, coverage, frame_looks, missing, table
 from curate.report.roses import rain_rose
 from curate.report.sheets import contact_sheet, thumbnail
 from manifests.errors import InputError
@@ -60,8 +61,11 @@ def report(workspace: Workspace, *, workers: int = 0) -> Report:
     tables = read_tables(workspace)
     folder = workspace.root / "report"
     origins = {row.footage_id: row.origin for row in tables.footage}
+    angles: dict[str, list[float]] = {}
+    for look in frame_looks(tables):
+        angles.setdefault(look.scene_id, []).append(look.orientation_deg)
     shown = [
-        SceneShown(scene, origins.get(scene.footage_id, scene.source_id), tuple(angle for angle, _ in streaks(scene, tables)))
+        SceneShown(scene, origins.get(scene.footage_id, scene.source_id), tuple(angles.get(scene.scene_id, ())))
         for scene in tables.kept_scenes
     ]
     rejected = rejected_segments(tables)
@@ -141,7 +145,7 @@ def _rendered(workspace: Workspace, tables: Tables, shown: Sequence[SceneShown],
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found = coverage([entry for scene in tables.kept_scenes for entry in streaks(scene, tables)])
+    found = coverage(frame_looks(tables))
     groups = [
         (stage, reason, list(members))
         for (stage, reason), members in groupby(rejected, key=lambda entry: (entry.stage, reason_class(entry.reason)))
@@ -153,8 +157,11 @@ def _rendered(workspace: Workspace, tables: Tables, shown: Sequence[SceneShown],
         frames=sum(len(entry.scene.frames) for entry in shown),
         splits=Counter(entry.scene.split for entry in shown),
         measured=sum(len(entry.orientations_deg) for entry in shown),
-        coverage=found,
-        most=max((number for row in found.counts for number in row), default=0),
+        orientations=SCALES["orientation"],
+        legend=LEGEND,
+        coverage=table(found),
+        most=max(found.frames.values(), default=0),
+        missing=missing(found),
         rejected=groups,
         errors=errors(tables),
         drawn={path.relative_to(folder).as_posix() for path in folder.rglob("*.png")},

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from curate.cli import main
-from curate.report.counts import Stage, Tables, coverage, errors, rejected_segments, stages, streaks
+from curate.report.counts import Stage, errors, rejected_segments, stages
 from curate.report.page import read_tables, report
 from curate.report.roses import rain_rose
 from curate.report.sheets import FRAMES_SHOWN, LEFT_OUT, TILE_PX, contact_sheet, thumbnail
@@ -76,6 +76,8 @@ def test_the_page_shows_what_was_kept_rejected_and_failed(world: World) -> None:
         "moving: shift 4.0 px",
         "no rain streaks: concentration 0.1",
         "/home/someone/clips/broken.avi",
+        "What is missing",
+        "<li>nothing long</li>",
     ):
         assert said in text
     assert page.open == []
@@ -167,26 +169,6 @@ def test_each_segment_is_rejected_once_and_failures_are_not_rejections(world: Wo
     found = rejected_segments(tables)
     assert [(entry.stage, entry.footage.source_id) for entry in found] == [("segments", "moving"), ("rain", "dry")]
     assert [(stage, message.partition(":")[0]) for stage, _, message in errors(tables)] == [("footage", "decode")]
-
-
-def test_rain_of_a_scene_is_that_of_its_frames(world: World) -> None:
-    scene, segment = world.scenes[0], replace(world.segments[0], first_frame=100, end_frame=111)
-    orientation = (None, *world.rain[0].frame_orientation_deg[1:])
-    rain = replace(world.rain[0], frame_orientation_deg=orientation)
-    tables = Tables(world.footage, [segment], [rain], [replace(scene, frame_index=(100, 103, 110))])
-    assert streaks(tables.scenes[0], tables) == [(63.0, 9.0), (70.0, 9.0)]
-    assert streaks(scene, Tables(world.footage)) == []
-
-
-def test_coverage_counts_every_streak_in_one_cell() -> None:
-    found = coverage([(0.0, 1.0), (59.9, 7.99), (60.0, 8.0), (179.9, 64.0), (180.0, 500.0), (-90.0, 20.0)])
-    assert sum(sum(row) for row in found.counts) == 6
-    cell = {(row, column): found.counts[i][j] for i, row in enumerate(found.rows) for j, column in enumerate(found.columns)}
-    assert cell["0-8 px", "0-60°"] == 2
-    assert cell["8-16 px", "60-70°"] == 1
-    assert cell["64 px and more", "120-180°"] == 1
-    assert cell["64 px and more", "0-60°"] == 1
-    assert cell["16-32 px", "90-100°"] == 1
 
 
 def test_a_contact_sheet_holds_frames_median_and_mask(world: World) -> None:
