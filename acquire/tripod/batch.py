@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from manifests.options import Summary
 from manifests.tables import Footage
 from manifests.workspace import Workspace
 
-_STILLS_LIKE_A_VIDEO = 200  # of them, developed from raw files, take about as long as the longest videos
+_STILLS_AT_ONCE, _BYTES_AT_ONCE = 200, 1 << 32  # what `timeout_s` is for; larger footage may take longer
 
 
 def tripod(
@@ -55,7 +56,7 @@ def tripod(
                 save=run.save,
                 workers=workers,
                 timeout_s=timeout_s,
-                label="stills" if entries[0].shots else "videos",
+                label="footage",
             )
     finally:
         if table_exists(workspace.table(Footage)):
@@ -85,13 +86,20 @@ def found_footage(
 
 
 def _by_patience(found: Sequence[Found], timeout_s: float) -> Iterator[tuple[list[Found], float]]:
-    """Videos, then series of stills, whose length says how long they may take."""
-    videos = [entry for entry in found if not entry.shots]
-    series = [entry for entry in found if entry.shots]
-    if videos:
-        yield videos, timeout_s
-    if series:
-        yield series, timeout_s * max(1.0, max(len(entry.shots) for entry in series) / _STILLS_LIKE_A_VIDEO)
+    """The small first, then what is so large that it may take twice as long, four times, and so on."""
+    by_doublings: dict[int, list[Found]] = defaultdict(list)
+    for entry in found:
+        size = max(len(entry.shots) / _STILLS_AT_ONCE, sum(_bytes(file) for file in entry.files) / _BYTES_AT_ONCE, 1.0)
+        by_doublings[math.ceil(math.log2(size))].append(entry)
+    for doublings, entries in sorted(by_doublings.items()):
+        yield entries, timeout_s * 2**doublings
+
+
+def _bytes(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:  # gone meanwhile, which reading it will tell
+        return 0
 
 
 @dataclass

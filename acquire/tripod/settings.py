@@ -11,7 +11,7 @@ class TripodSettings:
     """How a camera's card or folder is read. Raises ValueError for values that cannot be meant."""
 
     in_place: Annotated[bool, "leave the files where they are and keep their absolute path, instead of copying them"] = False
-    timeout_s: Annotated[float, "how long hashing, copying and decoding one video, or 200 stills, may take, s"] = 3600.0
+    timeout_s: Annotated[float, "how long hashing, copying and decoding 4 GB of video, or 200 stills, may take, s"] = 3600.0
     gap_s: Annotated[float, "stills: a gap longer than this may begin a new series, s"] = 60.0
     gap_factor: Annotated[float, "stills: and does where it is so many times the usual interval too"] = 5.0
     prefer_raw: Annotated[bool, "stills: of a shot kept as raw file and as JPEG, take the raw file"] = False

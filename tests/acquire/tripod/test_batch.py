@@ -178,7 +178,7 @@ def test_a_file_that_takes_too_long_fails_and_is_tried_again(card: Path, workspa
     assert not list((workspace.root / "footage" / ".incoming").glob("*"))
 
 
-def test_long_series_may_take_longer(card: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_large_may_take_longer(card: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     clip(card / "a.mp4")
     for number in range(3):
         write_picture(card / "short" / f"{number}.png", number)
@@ -190,9 +190,13 @@ def test_long_series_may_take_longer(card: Path, workspace: Workspace, monkeypat
         asked.append((len(entries), settings["timeout_s"]))
 
     monkeypatch.setattr("manifests.executors.run_rows", noted)
-    monkeypatch.setattr("acquire.tripod.batch._STILLS_LIKE_A_VIDEO", 2)
+    monkeypatch.setattr("acquire.tripod.batch._STILLS_AT_ONCE", 2)
     take(card, workspace, TripodSettings(timeout_s=10))
-    assert asked == [(1, 10), (2, 25)]
+    assert asked == [(1, 10), (1, 20), (1, 40)]
+    asked.clear()
+    monkeypatch.setattr("acquire.tripod.batch._BYTES_AT_ONCE", (card / "a.mp4").stat().st_size // 7)
+    take(card, workspace, TripodSettings(timeout_s=10))
+    assert asked[-1] == (1, 80)
 
 
 def test_a_file_that_was_mended_leaves_no_failed_row(card: Path, workspace: Workspace) -> None:
