@@ -39,7 +39,7 @@ def encode(path: Path, codec: str, options: dict[str, str], first_s: float = 0.0
 def decoded(path: Path) -> Decoded:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        frames = [(frame.time, frame.to_ndarray(format="yuv420p")) for frame in container.decode(stream)]
+        frames = [(frame.time, np.asarray(frame.to_ndarray(format="yuv420p"), dtype=np.uint8)) for frame in container.decode(stream)]
     return [(time - frames[0][0], picture) for time, picture in frames]
 
 
@@ -94,7 +94,8 @@ def test_what_mp4_cannot_hold_begins_at_the_key_frame_and_says_so(tmp_path: Path
     whole = decoded(path)
     clip = cut(path, 1.2, 1.6)
     assert clip.file.suffix == ".mkv"
-    assert (clip.start_s, clip.end_s) == (pytest.approx(0.96), pytest.approx(1.6))
+    assert clip.start_s == pytest.approx(0.96)
+    assert clip.end_s == pytest.approx(1.6)
     found = decoded(clip.file)
     assert len(found) == 16
     assert all(np.array_equal(picture, whole[24 + at][1]) for at, (_, picture) in enumerate(found))
