@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from curate.release.disjoint import splits_tsv
 from curate.release.facts import Facts
 from curate.release.index import write_index
 from curate.release.parts import PARTS, make_parts, members_of, plan_parts
 from curate.release.rights import Profile
 from curate.release.selection import Selection, refuse, select
-from curate.release.splits import splits_tsv
 from curate.release.sums import file_names, write_sums
 from curate.release.tables import BUILD, FORMAT, INDEX, write_tables
 from curate.release.versions import checked, next_patch, previous_release

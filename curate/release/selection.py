@@ -12,9 +12,9 @@ from typing import TypeVar
 
 import pyarrow.parquet as pq
 
+from curate.release.disjoint import leaks
 from curate.release.pictures import Pictures, WorkspacePictures
 from curate.release.rights import Profile, is_ours, why_no_pixels
-from curate.release.splits import leaks
 from curate.splits import source_of
 from manifests.checks import check
 from manifests.errors import InputError

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from curate.release.disjoint import leaks, splits_tsv
 from curate.release.findings import Finding
 from curate.release.index import Member
 from curate.release.portable import about_name, frame_name, mask_name
-from curate.release.splits import leaks, splits_tsv
 from curate.release.tables import Tables
 from manifests.checks import row_problems
 from manifests.columns import key_name

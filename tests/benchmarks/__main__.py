@@ -6,10 +6,17 @@ import platform
 import sys
 import time
 
-from tests.benchmarks import decode_cost, help_time, release_verify, stills_time
+from tests.benchmarks import decode_cost, help_time, release_rebuild, release_verify, status_time, stills_time
 from tests.benchmarks.figure import Figure
 
-BENCHMARKS = {"help": help_time.run, "decode": decode_cost.run, "release": release_verify.run, "stills": stills_time.run}
+BENCHMARKS = {
+    "help": help_time.run,
+    "decode": decode_cost.run,
+    "release": release_verify.run,
+    "rebuild": release_rebuild.run,
+    "stills": stills_time.run,
+    "status": status_time.run,
+}
 
 
 def main(names: list[str]) -> int:

@@ -9,6 +9,7 @@ import tarfile
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
@@ -188,6 +189,15 @@ def test_pixels_follow_the_licence_and_the_profile(world: World, licence: str | 
         assert len(selection.pixels) == 2 + (why is None)
 
 
+def test_footage_of_others_without_an_origin_stays_out(world: World) -> None:
+    with_footage(world, 0, source="youtube", source_id="abc", origin="")
+    with_footage(world, 1, origin="")  # our own
+    selection = select(world.workspace, "links")
+    footage_id = world.footage[0].footage_id
+    assert selection.rejected == {world.scenes[0].scene_id: f"no provenance: the origin of footage {footage_id} is not stated"}
+    assert len(selection.scenes) == 2
+
+
 def test_full_is_refused_unless_confirmed(world: World) -> None:
     with pytest.raises(InputError, match="--confirm-full"):
         build(world.workspace, profile="full")
@@ -228,13 +238,20 @@ def leak_a_place(world: World) -> str:
     return "place_id place-rain-000 is in test and train"
 
 
+def double_a_scene(world: World) -> str:
+    path = world.workspace.table(Scene)
+    table = pq.read_table(path)
+    pq.write_table(pa.concat_tables([table, table.slice(0, 1)]), path)
+    return f"scene {world.scenes[0].scene_id} has two rows"
+
+
 def lose_a_footage_row(world: World) -> str:
     lost = world.footage.pop(0)
     write_world(world)
     return lost.footage_id
 
 
-@pytest.mark.parametrize("damage", [damage_a_frame, lose_a_frame, lose_a_mask, leak_a_place, lose_a_footage_row])
+@pytest.mark.parametrize("damage", [damage_a_frame, lose_a_frame, lose_a_mask, leak_a_place, double_a_scene, lose_a_footage_row])
 @pytest.mark.parametrize("profile", ["links", "own"])
 def test_damage_refuses_the_release_and_leaves_nothing(world: World, damage, profile: Profile) -> None:  # type: ignore[no-untyped-def]
     message = damage(world)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from curate.release.splits import leaks, splits_tsv
+from curate.release.disjoint import leaks, splits_tsv
 from manifests.tables import Scene, Split
 
 
