@@ -16,6 +16,7 @@ from acquire.tripod.exif import Shot, median_exposure, varying
 
 MOMENTS = 20  # as many as are read of a recording
 _LARGEST_SAMPLE = 1 << 20  # bytes
+_DEEPEST = 4  # sets within sets: a device holds streams, which hold samples
 _SONY_HEADER = b"\x00\x1c"  # of 28 bytes
 _GOPRO_DEVICE = b"DEVC"
 
@@ -114,13 +115,13 @@ _SONY: Mapping[int, tuple[str, Callable[[bytes], float]]] = {
 # --- GoPro: four letters, a type, the size of an element and how many; nested where the type is zero -----------------------------------
 
 
-def _gopro_items(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _gopro_items(content: bytes, depth: int = 0) -> Iterator[tuple[bytes, bytes]]:
     at = 0
     while at + 8 <= len(content):
         key, kind, size, repeat = struct.unpack_from(">4sBBH", content, at)
         body = content[at + 8 : at + 8 + size * repeat]
         if kind == 0:
-            yield from _gopro_items(body)
+            yield from _gopro_items(body, depth + 1) if depth < _DEEPEST else ()
         else:
             yield key, body
         at += 8 + (size * repeat + 3) // 4 * 4

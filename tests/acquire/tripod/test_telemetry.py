@@ -78,9 +78,11 @@ def test_what_a_camera_changed_meanwhile_is_told_although_few_moments_are_read(t
         b"\x00\x1c" + bytes(26) + b"\x06\x0e",
         b"DEVC\0\x01\xff\xff" + b"SHUTf\x04\0\x01",
         b"DEVC\0\x01\0\x0cSHUTf\x04\0\x01" + struct.pack(">f", float("nan")),
+        b"".join(b"DEVC\0\x01" + struct.pack(">H", 8 * (8000 - level)) for level in range(8000)),  # sets within sets within sets
         b"another maker's own",
         b"",
     ],
+    ids=range(9),
 )
 def test_damaged_samples_tell_nothing(tmp_path: Path, sample: bytes) -> None:
     assert read_telemetry(record(tmp_path / "C0001.MP4", range(5), telemetry=[sample or b"\0"] * 5)) == {}
