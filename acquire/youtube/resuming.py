@@ -31,9 +31,11 @@ def remotes(info: Mapping[str, Any], ydl: Any) -> list[Remote]:
 def resumable(folder: Path, ydl: Any) -> dict[str, Any] | None:
     """What an earlier run learned of a link and noted, where its remotes are still the same: its page need not be asked again."""
     noted = _noted(folder)
-    info: dict[str, Any] | None = noted.get("info")
+    info = noted.get("info")
+    if not isinstance(info, dict):
+        return None
     try:
-        return info if info is not None and remotes(info, ydl) == noted["remotes"] else None
+        return info if remotes(info, ydl) == noted.get("remotes") else None
     except RequestError:
         return None  # links may last for a while only
 
