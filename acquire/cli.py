@@ -88,7 +88,7 @@ def youtube(urls: Path, workspace: Workspace, strict: bool, settings: YoutubeSet
     from acquire import youtube as source
 
     given["format"] = given.pop("format_")
-    settings = _changed(settings, {name: None if value in ((), False) else value for name, value in given.items()})
+    settings = _changed(settings, {name: None if value is False or value == () else value for name, value in given.items()})
     with _ended_as_by_ctrl_c():
         if dry_run:
             click.get_current_context().exit(tell_coming(source.preview(urls, settings, workspace, strict=strict, say=_say), as_json))
