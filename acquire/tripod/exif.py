@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import math
-import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from acquire.shown import printable
 from acquire.tripod.raw import RAW_SUFFIXES, raw_tags
+from manifests.capture_times import captured_at, clock_s, exif_tags
 
 EXPOSURE_COLUMNS = ("exposure_s", "iso", "f_number", "focal_length_mm")
 
-EXIF_FOLDER = 0x8769
 MAKE, MODEL, ORIENTATION = 0x010F, 0x0110, 0x0112
 EXPOSURE, F_NUMBER, ISO, FOCAL_LENGTH = 0x829A, 0x829D, 0x8827, 0x920A
-TIME, TIME_DIGITISED, TIME_FRACTION, ZONE = 0x9003, 0x9004, 0x9291, 0x9011
 LENS_MODEL, BODY_SERIAL = 0xA434, 0xA431
 _DNG_SERIAL, _EXPOSURE_INDEX, _ISO_SPEED = 0xC62F, 0x8832, 0x8833
 _LARGEST_ISO = 65535  # the tag's type holds no more; above it, cameras write the true value elsewhere
@@ -44,11 +41,7 @@ class Shot:
     @property
     def taken_s(self) -> float | None:
         """By the camera's clock, seconds since 1970; of its zone where it gave none."""
-        if self.captured_at is None:
-            return None
-        time = datetime.fromisoformat(self.captured_at)
-        offset = time.utcoffset() or timedelta()
-        return (time.replace(tzinfo=None) - datetime(1970, 1, 1) - offset).total_seconds()
+        return None if self.captured_at is None else clock_s(self.captured_at)
 
 
 def read_shot(path: Path) -> Shot:
@@ -60,13 +53,13 @@ def read_shot(path: Path) -> Shot:
             tags, size = raw_tags(path)
         else:
             with Image.open(path) as picture:
-                size, tags = picture.size, _tags(picture)
+                size, tags = picture.size, exif_tags(picture)
     except Exception:  # Pillow raises many classes for damaged files
         return Shot(path)
     return Shot(
         path=path,
         size=size,
-        captured_at=_captured_at(tags),
+        captured_at=captured_at(tags),
         camera=_camera(tags),
         serial=_text(tags, BODY_SERIAL) or _text(tags, _DNG_SERIAL),
         lens=_text(tags, LENS_MODEL),
@@ -121,30 +114,6 @@ def bracket(shots: Sequence[Shot]) -> int | None:
 
 def _exposure_value(shot: Shot) -> float:
     return math.log2((shot.exposure_s or 1.0) * (shot.iso or 100.0) / (shot.f_number or 1.0) ** 2)
-
-
-def _tags(picture: Any) -> dict[int, Any]:
-    """The tags of an open picture and of its camera, by number."""
-    if picture.format == "PNG" and "exif" not in picture.info:
-        return {}  # asked for EXIF, Pillow would decode a PNG whole to look behind its pixels
-    exif = picture.getexif()
-    return {**exif, **exif.get_ifd(EXIF_FOLDER)}
-
-
-def _captured_at(tags: Mapping[int, Any]) -> str | None:
-    """When the shutter opened, ISO 8601."""
-    told = str(tags.get(TIME) or tags.get(TIME_DIGITISED) or "")
-    time = re.fullmatch(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)[\0\s]*", told)
-    if time is None:
-        return None
-    fraction = re.match(r"\d{1,6}", str(tags.get(TIME_FRACTION, "")))
-    offset = re.match(r"[+-]\d\d:\d\d", str(tags.get(ZONE, "")))
-    text = f"{time[1]}-{time[2]}-{time[3]}T{time[4]}" + (f".{fraction[0]}" if fraction else "") + (offset[0] if offset else "")
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:  # a clock that was never set: 0000:00:00
-        return None
-    return text
 
 
 def _camera(tags: Mapping[int, Any]) -> str | None:
