@@ -1,10 +1,10 @@
 """Scenes of one place, however often uploaded: re-encoded, resized, cropped, mirrored, in another light.
 
-A scene is known by its temporal median, which holds no rain, reduced to a local ternary pattern (after Tan and Triggs 2010): each of 64x64
+A scene is known by its temporal median, which holds no rain, reduced to a local ternary pattern (after Tan and Triggs 2010): each of 96x96
 cells is brighter than its surroundings, darker, or neither. So neither light nor codec counts for much, and the pattern fits a column.
 A copy may show a part of the picture only. So the patterns of all scenes are first compared coarsely with 256 crops of each other, one
 matrix product a scene; the few pairs that come near are aligned by an affine warp (Evangelidis and Psarakis 2008) and compared block by
-block in fine detail. Half of the blocks must agree well, which leaves room for logos, tickers and changed things.
+block in fine detail. Two thirds of the blocks must agree well, which leaves room for logos, tickers and changed things.
 
 Links can be wrong, so they do not simply chain: two clusters join when at least half of all pairs between them are linked.
 """
@@ -24,10 +24,10 @@ import numpy.typing as npt
 Pattern = npt.NDArray[np.float32]  # (SIDE, SIDE): 1 brighter than the surroundings, -1 darker, 0 neither
 Vectors = npt.NDArray[np.float32]
 
-SIDE = 64  # cells a side
-SURROUNDINGS = 17  # side of the box that a cell is compared with, cells
+SIDE = 96  # cells a side
+SURROUNDINGS = 25  # side of the box that a cell is compared with, cells
 FAINT_LEVELS = 1.0  # grey levels: weaker contrast (dark, fog) is what codecs leave of noise
-BLOCK = 16  # cells a side: patterns are compared block by block
+BLOCK = 24  # cells a side: patterns are compared block by block
 LEAST_BLOCKS = 6  # of 16 that hold texture, for a picture to be told by
 LEAST_TEXTURE = 0.2  # share of a block's cells that are brighter or darker than their surroundings
 
@@ -35,9 +35,13 @@ VIEW_SIDE = 12  # cells a side of a crop when all are compared with all
 SPANS = [(at, 1.0 - step / 20) for step in range(7) for at in np.arange(step + 1) / 20]  # of a side: where a crop begins, its size
 NEAR = 0.55  # correlation of two such crops from which a pair is looked at closely; 10 % cropped copies have at least .65
 NEAR_AS_IT_IS = 0.3  # of the whole pictures from which these are tried as well, since a logo may lead to a wrong crop
-FINE = 9  # side of the box, cells: what is coarser does not count in the close look, since streets and skylines are coarsely alike
+FINE = 13  # side of the box, cells: what is coarser does not count in the close look, since streets and skylines are coarsely alike
+MAY_DIFFER = 1 / 3  # of the blocks: logos, tickers, changed things; at a half, rows of like windows pass for one another
+ROUGHLY_ALIGNED = 0.35  # correlation at half the scale from which aligning goes on
 LEAST_OVERLAP = 0.5  # of the one picture's area must lie in the other's
 LEAST_AREA = 0.3  # of the other picture's area must be seen
+
+_STOP = cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def place_hash(picture: npt.NDArray[np.uint8]) -> str | None:
 def links(hashes: Sequence[str], least_resemblance: float) -> list[Link]:
     """The pairs of scenes that show one place, mirrored or not, in order of their numbers.
 
-    `least_resemblance`: of the aligned fine detail of the pictures' middling block, a correlation.
+    `least_resemblance`: a correlation, which the aligned fine detail must reach in two thirds of the pictures' blocks.
     """
     patterns = [_pattern(stored) for stored in hashes]
     best: dict[tuple[int, int], float] = {}
@@ -112,15 +116,12 @@ def clusters(count: int, known: Sequence[Sequence[int]], found: Sequence[Link]) 
 def resemblance(pattern: Pattern, other: Pattern, view: int) -> float:
     """How alike two patterns are where they overlap, once the other is aligned with a view (see `_views`) of the first; 0 where it is not.
 
-    The median over blocks of the correlation of their fine detail.
+    The correlation of fine detail that two thirds of the blocks reach.
     """
     first, second = (np.asarray(cv2.GaussianBlur(cells, (0, 0), 1.0), np.float32) for cells in (pattern, other))
     (top, height), (left, width) = SPANS[view // len(SPANS)], SPANS[view % len(SPANS)]
-    start = np.array([[width, 0, left * SIDE + width / 2 - 0.5], [0, height, top * SIDE + height / 2 - 0.5]], np.float32)
-    end_after = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-4)
-    try:
-        _, warp = cv2.findTransformECC(second, first, start, cv2.MOTION_AFFINE, end_after, None, 3)  # type: ignore[call-overload]
-    except cv2.error:  # it does not converge: nothing to align
+    warp = _aligned(first, second, np.array([[width, 0, left * SIDE + width / 2 - 0.5], [0, height, top * SIDE + height / 2 - 0.5]]))
+    if warp is None:
         return 0.0
     seen = np.asarray(cv2.warpAffine(np.ones_like(first), warp, (SIDE, SIDE), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP), np.float32)
     overlap = float(seen.mean())
@@ -128,7 +129,24 @@ def resemblance(pattern: Pattern, other: Pattern, view: int) -> float:
         return 0.0
     aligned = np.asarray(cv2.warpAffine(first, warp, (SIDE, SIDE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP), np.float32)
     found = _block_correlations(_fine(aligned), _fine(second), seen)
-    return float(np.median(found)) if len(found) >= LEAST_BLOCKS else 0.0
+    return float(np.percentile(found, 100 * MAY_DIFFER)) if len(found) >= LEAST_BLOCKS else 0.0
+
+
+def _aligned(first: Pattern, second: Pattern, start: npt.NDArray[np.float64]) -> npt.NDArray[np.float32] | None:
+    """The affine warp (2x3) from the second pattern's cells to the first's, sought from a first guess, at half the scale before the whole;
+    null where there is none to be found."""
+    halves = [np.asarray(cv2.resize(cells, (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_AREA), np.float32) for cells in (first, second)]
+    warp = np.asarray(start, np.float32)  # x of the whole scale is 2x + 1/2 of the half one's
+    warp[:, 2] = (warp[:, 2] - 0.5) / 2 + warp[:, :2].sum(axis=1) / 4
+    try:
+        found, warp = cv2.findTransformECC(halves[1], halves[0], warp, cv2.MOTION_AFFINE, (_STOP, 30, 1e-3), None, 3)  # type: ignore[call-overload]
+        if found < ROUGHLY_ALIGNED:
+            return None
+        warp[:, 2] = 2 * warp[:, 2] + 0.5 - warp[:, :2].sum(axis=1) / 2
+        _, warp = cv2.findTransformECC(second, first, warp, cv2.MOTION_AFFINE, (_STOP, 15, 1e-4), None, 3)  # type: ignore[call-overload]
+    except cv2.error:  # it does not converge
+        return None
+    return np.asarray(warp, np.float32)
 
 
 def _near(patterns: Sequence[Pattern]) -> Iterator[tuple[int, int, bool, int]]:

@@ -46,7 +46,7 @@ class SequencesSettings:
         float, "change of the rain from which a segment's parts give a scene each; 1: twice the cover, length or amplitude, or 15°"
     ] = 1.0
     most_scenes: Annotated[int, "most scenes from one segment"] = 4
-    place_resemblance: Annotated[float, "least correlation of two scenes' aligned fine detail for one place, 0-1"] = 0.65
+    place_resemblance: Annotated[float, "least correlation of two scenes' aligned fine detail for one place, 0-1"] = 0.75
     val_fraction: Annotated[float, "share of places for validation"] = 0.1
     test_fraction: Annotated[float, "share of places for testing"] = 0.1
     hold_out: Annotated[tuple[str, ...], "glob patterns of footage (origin, source id, title, file name) that goes to test"] = ()
