@@ -91,7 +91,7 @@ def session(settings: YoutubeSettings, log: Log, private: Path, *, direct: bool)
     `private` is a folder for its cache and its copy of the cookies. Raises InputError when a setting is one that yt-dlp cannot read.
     """
     try:
-        return _Session(_options(settings, log, private, direct))
+        return _Session(_options(settings, log, private, direct), settings.page_timeout_s)
     except (SyntaxError, ValueError, yt_dlp.cookies.CookieLoadError) as error:
         raise InputError(f"yt-dlp cannot start with these settings: {printable(first_line(error))}") from error
 
@@ -99,7 +99,8 @@ def session(settings: YoutubeSettings, log: Log, private: Path, *, direct: bool)
 def look(link: Link, ydl: Any) -> tuple[Offer, dict[str, Any]]:
     """What a link leads to, without fetching it; also yt-dlp's own record, for `fetch`. Raises Refused or yt-dlp's errors."""
     try:
-        info = ydl.extract_info(link.url, download=False)
+        with held(within(ydl.page_timeout_s, link.url)):
+            info = ydl.extract_info(link.url, download=False)
     finally:
         ydl.hang_up()
     if not info:
@@ -115,9 +116,8 @@ def fetch(link: Link, ydl: Any, folder: Path, settings: YoutubeSettings, accept:
     `folder` belongs to the whole video: links to further ranges of it come with the same one, one after the other. `accept` is told what
     is offered before any of it is asked for, and raises where it is not wanted. Raises what `accept` raises, Refused or yt-dlp's errors.
     """
-    with held(within(settings.page_timeout_s, link.url)):
-        begun = resumable(folder, ydl) if link.kind == "direct" else None
-        offered, info = look(link, ydl) if begun is None else (offer_of(begun), begun)
+    begun = resumable(folder, ydl) if link.kind == "direct" else None
+    offered, info = look(link, ydl) if begun is None else (offer_of(begun), begun)
     accept(offered)
     folder.mkdir(parents=True, exist_ok=True)
     ydl.params["paths"]["home"] = str(folder)
@@ -183,8 +183,9 @@ def _cut_or_refusal(wanted: tuple[Path, float | None, float | None]) -> Clip | t
 class _Session(yt_dlp.YoutubeDL):  # type: ignore[misc]
     """yt-dlp, which would read pages of any size into memory, and leaves servers sending what it has seen enough of."""
 
-    def __init__(self, options: dict[str, Any]) -> None:
+    def __init__(self, options: dict[str, Any], page_timeout_s: float) -> None:
         super().__init__(options)
+        self.page_timeout_s = page_timeout_s
         self.answers: list[Any] = []
 
     def hang_up(self) -> None:
