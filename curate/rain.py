@@ -31,6 +31,7 @@ CANDIDATE_LEVEL = 3  # grey levels above which a pixel may be rain: above roundi
 LEAST_BLOB_PX = 5  # pixels; smaller blobs have no orientation worth the name
 LEAST_BLOBS = 3  # fewer tell nothing about a frame
 ALIGNED_DEG = 15.0  # a blob this near to the frame's orientation, and twice as long as wide, is one of its streaks
+STRONG = 0.25  # share of the streaks' usual peak: weaker blobs may be noise, which lies along the streaks by chance, anywhere
 CELLS = 8  # the grid's cells a side
 LEAST_SEEN_CELL = 0.25  # share of a cell that must be seen for streaks to be expected in it
 LEAST_PAIRS = 0.05  # share of the seen pixels: lags at which fewer have a partner tell little
@@ -144,7 +145,7 @@ def measure(residual: Residual, seen: Seen | None = None) -> Streaks:
         orientation_deg=orientation_deg,
         length_px=length_px,
         width_px=width_px,
-        cells=aligned_cells(blobs, orientation_deg),
+        cells=aligned_cells(blobs, peaks, orientation_deg),
     )
 
 
@@ -261,11 +262,13 @@ def extent(covariance: Plane, orientation_deg: float) -> tuple[float, float]:
     return _half_width(lags, along / along[0]), across_px / math.sqrt(2)
 
 
-def aligned_cells(blobs: Blobs, orientation_deg: float) -> npt.NDArray[np.bool_]:
-    """Which cells of a CELLS x CELLS grid hold a streak along the orientation."""
+def aligned_cells(blobs: Blobs, peaks: Floats, orientation_deg: float) -> npt.NDArray[np.bool_]:
+    """Which cells of a CELLS x CELLS grid hold a streak along the orientation that is not much fainter than the others."""
     height, width = blobs.labels.shape
     away_deg = np.abs((np.degrees(blobs.orientation_rad) - orientation_deg + 90) % 180 - 90)
     streaks = (away_deg <= ALIGNED_DEG) & (blobs.length_px >= 2 * blobs.width_px)
+    if streaks.any():
+        streaks &= peaks >= STRONG * np.average(peaks[streaks], weights=blobs.area_px[streaks])
     cells = np.zeros((CELLS, CELLS), dtype=bool)
     cells[(blobs.y_px[streaks] * CELLS / height).astype(int), (blobs.x_px[streaks] * CELLS / width).astype(int)] = True
     return cells

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from curate.rain import Grey
     from curate.rain_series import RainSeries
 
-VERSION = 2  # of what is measured: raised when a stored measure would come out otherwise
+VERSION = 3  # of what is measured: raised when a stored measure would come out otherwise
 MEASURING = ("measured_pixels", "window_frames", "difference_gap_s")  # settings that a stored measure depends on
 
 TIMEOUT_S = 600.0  # for a segment, and half a second more for each of its frames
@@ -42,13 +42,14 @@ class RainDiversitySettings:
     difference_gap_s: Annotated[float, "how far apart frames are compared for `difference`, s"] = 0.1
     concentration: Annotated[float, "least concentration of streak orientations, 0-1"] = 0.55
     tilt_deg: Annotated[float, "most degrees from vertical"] = 60.0
-    elongation: Annotated[float, "least length to width of the streaks"] = 1.7
+    elongation: Annotated[float, "least length to width of the streaks"] = 3.0
     bright_to_dark: Annotated[float, "least energy of brightening to energy of darkening"] = 1.8
     cells: Annotated[float, "least share of an 8x8 grid of cells that streaks touch"] = 0.35
     least_cover: Annotated[float, "least share of pixels brightened by rain"] = 0.002
     most_cover: Annotated[float, "most share of pixels brighter than the temporal median: it fails near 0.5"] = 0.35
     difference: Annotated[float, "least share of their rain that two frames do not have in common"] = 0.3
-    rainy_frames: Annotated[int, "least number of frames with rain"] = 30
+    novelty: Annotated[float, "least share of a frame's rain that no earlier frame has, 0-1: below it the frame repeats another"] = 0.2
+    rainy_frames: Annotated[int, "least number of frames with rain that repeat no other"] = 30
 
     def __post_init__(self) -> None:
         if self.measured_pixels < 1 or self.window_frames < 1:
@@ -82,9 +83,10 @@ def decide(row: Rain, settings: RainDiversitySettings) -> Rain:
     """The row with its verdicts and reason taken from its measures; a row with an error stays as it is."""
     if row.error is not None:
         return row
-    frames = tuple(_frame_rains(row, index, settings) for index in range(len(row.frame_pts_s)))
+    rainy = [_frame_rains(row, index, settings) for index in range(len(row.frame_pts_s))]
+    frames = tuple(rains and row.frame_novelty[index] >= settings.novelty for index, rains in enumerate(rainy))
     why_no_rain = _why_no_rain(row, settings)
-    why_alike = _why_not_diverse(row, sum(frames), settings)
+    why_alike = _why_not_diverse(row, sum(rainy), sum(frames), settings)
     return dataclasses.replace(
         row,
         raining=why_no_rain is None,
@@ -122,7 +124,8 @@ def run(
     footage, segments, known, todo = _state(workspace, settings)
     gone = known.keys() - {segment.segment_id for segment in segments}
     provenance = Provenance("curate rain-diversity", dataclasses.asdict(settings), table_hashes(workspace, Footage, Segment))
-    again = [decide(row, settings) for key, row in known.items() if key not in gone]
+    stale = gone | {segment.segment_id for segment in todo}  # will be measured anew, perhaps as an older version did not
+    again = [decide(row, settings) for key, row in known.items() if key not in stale]
     append_rows(Rain, table, [row for row in again if row != known[row.segment_id]], provenance, drop=gone)
     run_rows(
         partial(_work, footage=footage, settings=settings, workspace=workspace),
@@ -218,6 +221,7 @@ def _measured(row: Rain, series: RainSeries, scale: float) -> Rain:
         frame_length_px=length_px,
         frame_width_px=width_px,
         frame_amplitude=tuple(round(entry.amplitude, 2) for entry in streaks),
+        frame_novelty=tuple(round(value, 3) for value in series.novelty),
         orientation_deg=mean_orientation_deg(orientations, weights),
         coherence=_median([entry.coherence for entry in streaks]),
         concentration=_median([entry.concentration for entry in streaks]),
@@ -285,10 +289,12 @@ def _why_no_rain(row: Rain, settings: RainDiversitySettings) -> str | None:
     return None
 
 
-def _why_not_diverse(row: Rain, rainy_frames: int, settings: RainDiversitySettings) -> str | None:
+def _why_not_diverse(row: Rain, rainy_frames: int, new_frames: int, settings: RainDiversitySettings) -> str | None:
     difference = row.difference or 0.0
     if difference < settings.difference:
         return f"frames hardly differ: {difference:.2f} of their rain (least {settings.difference:g})"
     if rainy_frames < settings.rainy_frames:
         return f"too few frames with rain: only {rainy_frames} ({settings.rainy_frames} needed)"
+    if new_frames < settings.rainy_frames:
+        return f"the rain repeats: only {new_frames} of {rainy_frames} frames differ ({settings.rainy_frames} needed)"
     return None

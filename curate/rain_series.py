@@ -12,6 +12,7 @@ from typing import Literal
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from curate.rain import CANDIDATE_LEVEL, Grey, Seen, Streaks, differing_share, impulse_residual, measure, median_residual
 from manifests.media import Frame
@@ -19,8 +20,12 @@ from manifests.media import Frame
 REPEATED_SHARE = 2e-4  # a frame with fewer pixels than this off its predecessor's by CANDIDATE_LEVEL repeats it
 CELL_FRAMES = 0.1  # share of a window's frames in which a cell must hold a streak to count as touched
 
+IMPRINT = 32  # a frame's rain is known again by its light in so many by so many cells
+COMPARED_AT_ONCE = 512  # frames
+
 LIGHT_STEP = 3  # the light is taken from every third pixel of every third row
 
+Imprint = npt.NDArray[np.float16]  # IMPRINT x IMPRINT values
 ResidualName = Literal["median", "impulse"]
 
 
@@ -32,6 +37,7 @@ class RainSeries:
     light: list[float] = field(default_factory=list)  # how bright the frame is without its rain, grey levels
     above_median: list[float] = field(default_factory=list)  # share of the seen pixels that are brighter than the median
     difference: list[float] = field(default_factory=list)  # of the frame and the one that follows it after the gap
+    novelty: list[float] = field(default_factory=list)  # 1: rain as in no frame before; 0: that of an earlier frame again
     streaks: dict[ResidualName, list[Streaks]] = field(default_factory=lambda: {"median": [], "impulse": []})
     window_cells: dict[ResidualName, list[float]] = field(default_factory=lambda: {"median": [], "impulse": []})
 
@@ -62,11 +68,31 @@ def measure_series(
     `prepare` crops a picture; `seen`: HW like the prepared pictures, 0 where nothing may count (null: everything counts).
     """
     series = RainSeries()
+    imprints: list[Imprint] = []
     where: Seen | None = None
     for window in _windows(frames, window_frames, prepare):
         where = where or Seen.of(np.ones_like(window.frames[0].picture) if seen is None else seen)
-        _measure_window(series, window, gap_s, where)
+        imprints += _measure_window(series, window, gap_s, where)
+    series.novelty = novelty(imprints, series.pts_s, gap_s)
     return series
+
+
+def novelty(imprints: Sequence[Imprint], pts_s: Sequence[float], gap_s: float) -> list[float]:
+    """For each frame 1 less the highest correlation of its rain with that of a frame at least `gap_s` before, 0-1.
+
+    Rain that is looped, or shown again after a while, differs from frame to frame as real rain does; only this tells.
+    """
+    if not imprints:
+        return []
+    known = np.stack(imprints)
+    latest = np.searchsorted(pts_s, np.asarray(pts_s) - gap_s + 1e-6)  # frames before this one are early enough
+    found: list[float] = []
+    for first in range(0, len(known), COMPARED_AT_ONCE):
+        here = latest[first : first + COMPARED_AT_ONCE]
+        alike = known[first : first + COMPARED_AT_ONCE].astype(np.float32) @ known[: max(1, here.max())].astype(np.float32).T
+        early = np.arange(alike.shape[1]) < here[:, None]
+        found += np.clip(1 - np.where(early, alike, 0).max(axis=1), 0, 1).tolist()
+    return found
 
 
 def _windows(frames: Iterable[Frame], least: int, prepare: Callable[[Grey], Grey]) -> Iterator[_Window]:
@@ -83,7 +109,8 @@ def _windows(frames: Iterable[Frame], least: int, prepare: Callable[[Grey], Grey
         yield _Window(held, before, None)
 
 
-def _measure_window(series: RainSeries, window: _Window, gap_s: float, seen: Seen) -> None:
+def _measure_window(series: RainSeries, window: _Window, gap_s: float, seen: Seen) -> list[Imprint]:
+    """Add the window's measures to the series; gives its frames' imprints."""
     pictures = [frame.picture for frame in window.frames]
     times = [frame.pts_s for frame in window.frames]
     median = np.median(np.stack(pictures), axis=0).astype(np.uint8)
@@ -104,6 +131,16 @@ def _measure_window(series: RainSeries, window: _Window, gap_s: float, seen: See
     for name, streaks in series.streaks.items():
         touched = np.mean([entry.cells for entry in streaks[first:]], axis=0)
         series.window_cells[name].append(seen.share((touched >= CELL_FRAMES) & seen.cells))
+    return _imprints(rises)
+
+
+def _imprints(rises: Sequence[Grey]) -> list[Imprint]:
+    """Where each frame's rain lies: its light by cells, less what all frames share, of length 1; 0 without rain."""
+    light = np.stack([cv2.resize(rise.astype(np.float32), (IMPRINT, IMPRINT), interpolation=cv2.INTER_AREA).ravel() for rise in rises])
+    light -= light.mean(axis=0)
+    light -= light.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(light, axis=1, keepdims=True)
+    return list((light / np.maximum(norms, 1e-6)).astype(np.float16))
 
 
 def rain_free_shift(picture: Grey, median: Grey) -> float:

@@ -94,7 +94,10 @@ def _segment_problems(row: Segment) -> Iterator[str]:
 def _rain_problems(row: Rain) -> Iterator[str]:
     if (row.error is None) == (row.raining is None):
         yield "has both a verdict and an error, or neither"
-    lengths = {len(getattr(row, column.name)) for column in columns(Rain) if column.name.startswith("frame_")}
+    lists = [column.name for column in columns(Rain) if column.name.startswith("frame_")]
+    if not row.frame_novelty:  # as tables of before that column have it
+        lists.remove("frame_novelty")
+    lengths = {len(getattr(row, name)) for name in lists}
     if len(lengths) > 1:
         yield f"per-frame lists differ in length: {sorted(lengths)}"
 

@@ -150,10 +150,11 @@ class Rain:
     frame_orientation_deg: Annotated[tuple[float | None, ...], "streak orientation; null where there is no rain"] = ()
     frame_coherence: Annotated[tuple[float, ...], "structure-tensor coherence of the rain residual, 0-1"] = ()
     frame_concentration: Annotated[tuple[float, ...], "length-weighted concentration of blob orientations, 0-1"] = ()
-    frame_cover: Annotated[tuple[float, ...], "share of pixels brightened by rain"] = ()
+    frame_cover: Annotated[tuple[float, ...], "share of the pixels that count (not masked) brightened by rain"] = ()
     frame_length_px: Annotated[tuple[float | None, ...], "median streak length; null where there is no rain"] = ()
     frame_width_px: Annotated[tuple[float | None, ...], "median streak width; null where there is no rain"] = ()
     frame_amplitude: Annotated[tuple[float, ...], "mean brightening of rainy pixels, grey levels"] = ()
+    frame_novelty: Annotated[tuple[float, ...], "share of its rain that no frame a while before has: 0 where the rain is shown again"] = ()
     orientation_deg: Annotated[float | None, "circular mean over frames"] = None
     coherence: Annotated[float | None, "median over frames"] = None
     concentration: Annotated[float | None, "median over frames, of the residual that spoke"] = None

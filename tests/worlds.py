@@ -207,6 +207,7 @@ def _rain(segment: Segment, frames: int, orientation_deg: float | None, reason: 
         frame_length_px=(9.0 if raining else None,) * frames,
         frame_width_px=(1.0 if raining else None,) * frames,
         frame_amplitude=(60.0 if raining else 0.0,) * frames,
+        frame_novelty=(0.9 if raining else 1.0,) * frames,
         orientation_deg=orientation_deg,
         coherence=0.9 if raining else 0.1,
         concentration=0.9 if raining else 0.1,

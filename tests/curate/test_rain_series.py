@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curate import rain_series
 from curate.rain import impulse_residual, measure, median_residual
-from curate.rain_series import RainSeries, measure_series
+from curate.rain_series import RainSeries, measure_series, novelty
 from manifests.media import Frame
 from tests.curate.streaks import Grey, bars, ground, seen
 
@@ -99,6 +100,40 @@ def test_frozen_frames_have_no_difference_and_rain_has() -> None:
     still = rainy(1) * 20
     assert max(series_of(still).difference) == 0
     assert np.median(series_of(rainy(20)).difference) > 0.6
+
+
+def test_rain_shown_again_is_no_news_and_new_rain_is() -> None:
+    pictures = rainy(40)
+    again = series_of([*pictures, *pictures[5:15]], window=25).novelty
+    assert again[0] == 1
+    assert min(again[:40]) > 0.3
+    assert max(again[40:]) < 0.1
+    assert series_of(rainy(1) * 20).novelty[1:] == [1] * 19  # without rain there is nothing to repeat
+
+
+def test_frames_nearer_than_the_gap_are_no_repeats() -> None:
+    doubled = [picture for picture in rainy(15) for _ in range(2)]
+    assert min(series_of(doubled).novelty) > 0.3  # 0.04 s apart, and compared from 0.1 s on
+
+
+@given(st.integers(1, 40), st.integers(0, 2**32 - 1), st.integers(1, 50))
+@settings(max_examples=25, deadline=None)
+def test_novelty_is_that_of_its_definition(number: int, seed: int, at_once: int) -> None:
+    rng = np.random.default_rng(seed)
+    imprints = rng.normal(size=(max(1, number // 2), 8))
+    imprints = imprints[rng.integers(0, len(imprints), number)]
+    imprints = (imprints / np.linalg.norm(imprints, axis=1, keepdims=True)).astype(np.float16)
+    pts_s = np.cumsum(rng.choice([0.013, 0.04, 0.3], number)).tolist()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rain_series, "COMPARED_AT_ONCE", at_once)
+        found = novelty(list(imprints), pts_s, gap_s=0.1)
+    for here in range(number):
+        early = [
+            float(imprints[here].astype(float) @ imprints[other].astype(float))
+            for other in range(here)
+            if pts_s[here] - pts_s[other] >= 0.1
+        ]
+        assert found[here] == pytest.approx(min(1.0, max(0.0, 1 - max(early, default=0.0))), abs=2e-3)
 
 
 def test_slow_drops_speak_through_the_median() -> None:

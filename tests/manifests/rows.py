@@ -44,6 +44,7 @@ RAIN = Rain(
     frame_length_px=(20.0, None),
     frame_width_px=(2.0, None),
     frame_amplitude=(30.0, 0.0),
+    frame_novelty=(0.9, 1.0),
 )
 SCENE = Scene(
     scene_id="fedcba9876543210",
