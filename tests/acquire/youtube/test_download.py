@@ -9,7 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from acquire.youtube import download, youtube
+from acquire.youtube import youtube
+from acquire.youtube.tool import tool
 from manifests.media import probe
 from tests.acquire.youtube.site import BLOCK, DIRECT, FRAMES, Site, incoming, noise_clip
 from tests.loopback import Fault, as_dash, as_hls
@@ -27,7 +28,7 @@ def test_a_direct_file_becomes_footage_named_by_its_content(site: Site, clip: Pa
     assert (row.frames, row.width, row.height, row.codec, row.media) == (FRAMES, 96, 64, "h264", "video")
     assert row.path == f"footage/{sha256[:16]}.mp4"
     assert row.title == "clip"
-    assert row.tool == download.TOOL
+    assert row.tool == tool()
     assert site.workspace.resolve(row.path).read_bytes() == clip.read_bytes()
     assert incoming(site.workspace) == []
 
