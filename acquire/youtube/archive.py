@@ -11,10 +11,11 @@ from acquire.youtube.links import Link
 from acquire.youtube.pacing import TRIPPING
 from acquire.youtube.settings import YoutubeSettings, permits
 from acquire.youtube.tool import tool
-from manifests.tables import Footage
+from manifests.tables import Footage, Withdrawal
 from manifests.workspace import Workspace
 
 SECRETS = ("cookies", "proxy", "extractor_args")  # kept out of provenance, which travels with the table
+TAKEN_DOWN = "taken down"  # how the reason begins of what is not acquired again
 COMPACTED_EVERY = 50  # rows: a table of very many small parts is slow to read
 
 
@@ -22,13 +23,16 @@ class Archive:
     """The footage rows of a workspace, as they stand on disk."""
 
     def __init__(self, workspace: Workspace, settings: YoutubeSettings) -> None:
-        """Read them. Raises InputError where the table cannot be read."""
+        """Read them, and what was taken down. Raises InputError where a table cannot be read."""
         self.workspace = workspace
         self.settings = settings
         self.rows = {row.footage_id: row for row in read_footage(workspace)}
         # The source ids of media that are where their rows say.
         self.there = {name for row in self.rows.values() if self._has_media(row) for name in (row.source_id, *row.also_at)}
         self._parts = 0
+        withdrawals = _read_withdrawals(workspace)
+        self._down_sources = {key: row.reason for row in withdrawals for key in row.source_keys}
+        self._down_content = {row.withdrawal_id: row.reason for row in withdrawals}
 
     def is_there(self, link: Link) -> bool:
         """Whether a row says that the link brought media, and they are where it says."""
@@ -38,13 +42,22 @@ class Archive:
         """The row of the attempt before, which brought nothing."""
         return self.rows.get(failed_id("youtube", link.source_id))
 
+    def refusal(self, link: Link, content_id: str | None = None) -> str | None:
+        """Why the link, or the content that it brought (by its footage id), is not acquired: it was taken down. None where it was not."""
+        from manifests.files import fingerprint
+
+        reason = self._down_sources.get(fingerprint("youtube", link.whole_id)) or self._down_content.get(content_id or "")
+        return None if reason is None else f"{TAKEN_DOWN}: {reason}"
+
     def is_due(self, link: Link, now: datetime) -> bool:
         """Whether the attempt before allows another now. How long a refusal that closes a whole site binds is left to the breaker."""
         earlier = self.earlier(link)
+        if self.refusal(link) is not None:
+            return False
         if earlier is None or earlier.error_kind in TRIPPING:
             return True
         if earlier.status == "rejected":
-            return permits(self.settings.licence, earlier.licence)
+            return permits(self.settings.licence, earlier.licence) and not (earlier.reason or "").startswith(TAKEN_DOWN)
         return is_due(earlier, now, tool(), self.settings.retry)
 
     def save(self, row: Footage) -> None:
@@ -89,3 +102,11 @@ class Archive:
 
     def _has_media(self, row: Footage) -> bool:
         return row.status == "ok" and row.path is not None and self.workspace.resolve(row.path).exists()
+
+
+def _read_withdrawals(workspace: Workspace) -> list[Withdrawal]:
+    """What releases had to be rid of; nothing where nothing was taken down."""
+    from manifests.files import read_rows, table_exists
+
+    table = workspace.table(Withdrawal)
+    return read_rows(Withdrawal, table) if table_exists(table) else []

@@ -194,6 +194,8 @@ class Batch:
         arrived = self._persistently(link, folder)
         found = decode_whole(arrived.file, link.url, settings.decode_timeout_s)
         sha256, size = file_sha256(arrived.file), arrived.file.stat().st_size
+        if (refusal := self.asking.archive.refusal(link, footage_id(sha256))) is not None:
+            raise Unwanted(arrived.offer, refusal)
         place = settle(arrived.file, sha256, workspace)
         return self._row(
             link,
@@ -227,8 +229,10 @@ class Batch:
 
     def not_asked(self, link: Link) -> None:
         """Count a link that waits: for its own failure's time, or for its site's."""
-        earlier = self.asking.archive.earlier(link)
-        if earlier is not None and earlier.status == "rejected":
+        earlier, refusal = self.asking.archive.earlier(link), self.asking.archive.refusal(link)
+        if refusal is not None:
+            self.outcomes[link.source_id] = ("rejected", refusal)
+        elif earlier is not None and earlier.status == "rejected":
             self.outcomes[link.source_id] = ("rejected", earlier.reason)
         elif link.source_id not in self.outcomes:
             kind = earlier.error_kind if earlier is not None else self.asking.pace.breaker.because.get(link.host)
