@@ -2,9 +2,11 @@
 
 A scene is known by its temporal median, which holds no rain, reduced to a local ternary pattern (after Tan and Triggs 2010): each of 96x96
 cells is brighter than its surroundings, darker, or neither. So neither light nor codec counts for much, and the pattern fits a column.
-A copy may show a part of the picture only. So the patterns of all scenes are first compared coarsely with 256 crops of each other, one
+A copy may show a part of the picture only. So the patterns of all scenes are first compared coarsely with 784 crops of each other, one
 matrix product a scene; the few pairs that come near are aligned by an affine warp (Evangelidis and Psarakis 2008) and compared block by
 block in fine detail. Two thirds of the blocks must agree well, which leaves room for logos, tickers and changed things.
+
+Many scenes of one camera lie on each other as they are: they are found first, and one of them stands for all.
 
 Links can be wrong, so they do not simply chain: two clusters join when at least half of all pairs between them are linked.
 """
@@ -15,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import combinations, pairwise, product
 
 import cv2
 import numpy as np
@@ -37,6 +39,7 @@ NEAR = 0.55  # correlation of two such crops from which a pair is looked at clos
 NEAR_AS_IT_IS = 0.3  # of the whole pictures from which these are tried as well, since a logo may lead to a wrong crop
 FINE = 13  # side of the box, cells: what is coarser does not count in the close look, since streets and skylines are coarsely alike
 MAY_DIFFER = 1 / 3  # of the blocks: logos, tickers, changed things; at a half, rows of like windows pass for one another
+SIMILAR = 3  # others that a scene is compared with as they lie
 ROUGHLY_ALIGNED = 0.35  # correlation at half the scale from which aligning goes on
 LEAST_OVERLAP = 0.5  # of the one picture's area must lie in the other's
 LEAST_AREA = 0.3  # of the other picture's area must be seen
@@ -72,13 +75,22 @@ def links(hashes: Sequence[str], least_resemblance: float) -> list[Link]:
     `least_resemblance`: a correlation, which the aligned fine detail must reach in two thirds of the pictures' blocks.
     """
     patterns = [_pattern(stored) for stored in hashes]
+    alike = _lying_on_each_other(patterns, least_resemblance)
+    firsts = [patterns[group[0]] for group in alike]
     best: dict[tuple[int, int], float] = {}
-    for one, other, mirrored, view in _near(patterns):
-        seen = patterns[other][:, ::-1] if mirrored else patterns[other]
+    for one, other, mirrored, view in _near(firsts):
+        seen = firsts[other][:, ::-1] if mirrored else firsts[other]
         pair = min(one, other), max(one, other)
         if best.get(pair, 0.0) < least_resemblance:
-            best[pair] = max(best.get(pair, 0.0), resemblance(patterns[one], np.ascontiguousarray(seen), view))
-    return [Link(*pair, found) for pair, found in sorted(best.items()) if found >= least_resemblance]
+            best[pair] = max(best.get(pair, 0.0), resemblance(firsts[one], np.ascontiguousarray(seen), view))
+    within = [(one, other, 1.0) for group in alike for one, other in combinations(group, 2)]
+    between = [
+        (min(one, other), max(one, other), found)
+        for pair, found in best.items()
+        if found >= least_resemblance
+        for one, other in product(alike[pair[0]], alike[pair[1]])
+    ]
+    return [Link(*found) for found in sorted([*within, *between])]
 
 
 def clusters(count: int, known: Sequence[Sequence[int]], found: Sequence[Link]) -> list[list[int]]:
@@ -132,6 +144,26 @@ def resemblance(pattern: Pattern, other: Pattern, view: int) -> float:
     return float(np.percentile(found, 100 * MAY_DIFFER)) if len(found) >= LEAST_BLOCKS else 0.0
 
 
+def _lying_on_each_other(patterns: Sequence[Pattern], least_resemblance: float) -> list[list[int]]:
+    """Groups of patterns that resemble their group's first one just as they lie."""
+    wholes = np.zeros((len(patterns), VIEW_SIDE**2), np.float32)
+    details = np.zeros((len(patterns), SIDE, SIDE), np.float32)
+    groups: list[list[int]] = []
+    everywhere = np.ones((SIDE, SIDE), np.float32)
+    for number, pattern in enumerate(patterns):
+        wholes[number] = _whole(pattern)
+        details[number] = _fine(np.asarray(cv2.GaussianBlur(pattern, (0, 0), 1.0), np.float32))
+        firsts = [group[0] for group in groups]
+        for place in np.argsort(-(wholes[firsts] @ wholes[number]), kind="stable")[:SIMILAR]:
+            found = _block_correlations(details[firsts[place]], details[number], everywhere)
+            if len(found) >= LEAST_BLOCKS and float(np.percentile(found, 100 * MAY_DIFFER)) >= least_resemblance:
+                groups[place].append(number)
+                break
+        else:
+            groups.append([number])
+    return groups
+
+
 def _aligned(first: Pattern, second: Pattern, start: npt.NDArray[np.float64]) -> npt.NDArray[np.float32] | None:
     """The affine warp (2x3) from the second pattern's cells to the first's, sought from a first guess, at half the scale before the whole;
     null where there is none to be found."""
@@ -156,7 +188,7 @@ def _near(patterns: Sequence[Pattern]) -> Iterator[tuple[int, int, bool, int]]:
     """
     wholes, mirrored = np.zeros((2, len(patterns), VIEW_SIDE**2), np.float32)
     for number, pattern in enumerate(patterns):
-        wholes[number], mirrored[number] = _views(pattern)[0], _views(pattern[:, ::-1])[0]
+        wholes[number], mirrored[number] = _whole(pattern), _whole(pattern[:, ::-1])
     for one, pattern in enumerate(patterns):
         views = _views(pattern)
         for flipped, others in ((False, wholes), (True, mirrored)):
@@ -166,6 +198,13 @@ def _near(patterns: Sequence[Pattern]) -> Iterator[tuple[int, int, bool, int]]:
                 if other != one:
                     tried = {int(surest[other]), *([0] if likeness[0, other] >= NEAR_AS_IT_IS else [])}
                     yield from ((one, int(other), flipped, view) for view in sorted(tried))
+
+
+def _whole(pattern: npt.NDArray[np.float32]) -> Vectors:
+    """The whole picture, shrunk, as a vector of mean 0 and length 1: view 0."""
+    shrunk = (_shrinking()[:VIEW_SIDE] @ pattern @ _shrinking()[:VIEW_SIDE].T).ravel()
+    shrunk = shrunk - shrunk.mean()
+    return np.asarray(shrunk / (np.linalg.norm(shrunk) + 1e-6), np.float32)
 
 
 def _views(pattern: npt.NDArray[np.float32]) -> Vectors:

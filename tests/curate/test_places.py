@@ -112,6 +112,19 @@ def test_links_come_in_order_and_whatever_the_order_of_scenes() -> None:
     assert links([], LEAST) == []
 
 
+def test_many_scenes_of_one_camera_cost_no_alignment(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    noisy = [np.clip(picture("street:3") + rng.normal(0, 3, (320, 480)), 0, 255).astype(np.uint8) for _ in range(6)]
+    hashes = [hash_of(shown) for shown in [*noisy, picture("coffee")]]
+    monkeypatch.setattr(places, "_aligned", None)
+    assert [(link.one, link.other) for link in links(hashes, LEAST)] == list(combinations(range(6), 2))
+
+
+def test_a_copy_is_linked_with_all_that_lie_on_its_original() -> None:
+    shown = [picture("street:3"), cropped(picture("street:3"), 0.1, 0.2, 0.7), as_jpeg(picture("street:3"))]
+    assert [(link.one, link.other) for link in links([hash_of(one) for one in shown], LEAST)] == [(0, 1), (0, 2), (1, 2)]
+
+
 def test_dark_foggy_and_empty_pictures_have_no_hash() -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 2, (320, 480))
@@ -130,6 +143,7 @@ def test_views_are_crops_shrunk() -> None:
     pattern = np.random.default_rng(1).normal(size=(96, 96)).astype(np.float32)
     found = places._views(pattern)
     assert found.shape == (len(SPANS) ** 2, VIEW_SIDE**2)
+    assert np.allclose(places._whole(pattern), found[0], atol=1e-5)
     fine = np.repeat(np.repeat(pattern, 40, axis=0), 40, axis=1)  # so fine that every span falls on whole pixels
     for view in (0, 37, len(SPANS) ** 2 - 1):
         (top, height), (left, width) = SPANS[view // len(SPANS)], SPANS[view % len(SPANS)]
