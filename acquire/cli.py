@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 import click
 
 from acquire.failures import KINDS
-from acquire.shown import printable
+from acquire.shown import printable, shown_size
 from acquire.simulator.simulate import SimulateSettings
-from acquire.told import shown_size, tell_coming, tell_groups, tell_row, tell_rows
+from acquire.told import tell_coming, tell_groups, tell_row, tell_rows
 from acquire.tripod import TripodSettings
 from acquire.youtube import YoutubeSettings
 from manifests.options import Commands, dry_run_option, json_option, settings_option, workers_option, workspace_option

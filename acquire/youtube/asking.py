@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from acquire.failures import Failure, classify
 from acquire.shown import printable
 from acquire.youtube.archive import Archive
-from acquire.youtube.links import Link
+from acquire.youtube.links import YOUTUBE, Link
 from acquire.youtube.pacing import Clock, Pace
 from acquire.youtube.proxy import demand_answer, demand_no_fault
-from acquire.youtube.settings import YoutubeSettings
+from acquire.youtube.settings import YoutubeSettings, proxy_address
 from manifests.errors import InputError, first_line
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ class Asking:
     def opened(cls, links: list[Link], settings: YoutubeSettings, archive: Archive, clock: Clock, say: Say) -> Iterator[Asking]:
         """For one run over these links. Settings that no link could be asked for with end it here (InputError)."""
         with contextlib.ExitStack() as stack:
+            if any(link.host == YOUTUBE for link in links):
+                _queue_up(stack, settings.proxy, say)
             private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rainlapse-")))
             asking = cls(settings, archive, Pace.of_rows(archive.rows.values(), settings, clock), say, private, stack)
             for link in links[:1]:
@@ -108,3 +112,17 @@ class Asking:
         due.sort(key=lambda link: (place[link.whole_id], link.source_id == link.whole_id))
         not_due = [link for link in links if not self.archive.is_due(link, now)]
         return due, not_due, len(once) - len(links)
+
+
+def _queue_up(stack: contextlib.ExitStack, proxy: str | None, say: Say) -> None:
+    """Wait for this user's other runs, in whatever workspace, that ask YouTube from the same address on the network."""
+    import filelock
+
+    address = "" if proxy is None else re.sub(r"[^\w.-]", "_", "-{}-{}".format(*proxy_address(proxy)))
+    lock = filelock.FileLock(Path(tempfile.gettempdir()) / f"rainlapse-{os.getuid()}-youtube{address}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        say("another `acquire youtube` on this machine asks YouTube; waiting for it to end (Ctrl-C ends this one)")
+        lock.acquire(poll_interval=0.5)
+    stack.callback(lock.release)

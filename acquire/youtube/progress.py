@@ -27,7 +27,7 @@ def progress(total: int, left_s: Callable[[], float | None], clock: Clock, say: 
             nonlocal told
             if done > told and (told == 0 or done == total or done * 10 // total > told * 10 // total):
                 told = done
-                say(f"links: {done}/{total} {left(done)}")
+                say(f"links: {done}/{total} {left(done)}".rstrip())
 
         yield tell
         return
@@ -45,5 +45,7 @@ def span(seconds: float) -> str:
     minutes = round(seconds / 60)
     if minutes < 100:
         return f"{minutes} min"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
     hours = round(minutes / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"
+    return f"{hours // 24} d {hours % 24} h"

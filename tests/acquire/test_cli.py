@@ -25,6 +25,15 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
+@pytest.fixture(autouse=True)
+def temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of the test's own for temporary files, where runs of other tests do not queue up."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
 @pytest.fixture
 def card(tmp_path: Path) -> Path:
     (tmp_path / "card").mkdir()
@@ -226,7 +235,7 @@ def test_status_for_machines(failures: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_run_that_is_told_to_end_says_that_it_can_be_gone_on_with(
-    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: signal.Signals, tmp_path: Path, temporary_files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from acquire.youtube import download
 
@@ -234,16 +243,13 @@ def test_a_run_that_is_told_to_end_says_that_it_can_be_gone_on_with(
         os.kill(os.getpid(), number)
 
     monkeypatch.setattr(download, "fetch", stop)
-    private = tmp_path / "private"
-    private.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(private))
     before = signal.getsignal(number)
     (tmp_path / "urls.txt").write_text("aaaaaaaaaaa\n")
     result = run("youtube", tmp_path / "urls.txt", "-C", tmp_path / "work")
     assert result.exit_code == 1
     assert "interrupted; what was done is kept" in result.stderr
     assert signal.getsignal(number) == before
-    assert list(private.iterdir()) == []
+    assert [path for path in temporary_files.iterdir() if path.suffix != ".lock"] == []
 
 
 def test_rows_for_machines_stay_on_standard_output_on_a_terminal_too(card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

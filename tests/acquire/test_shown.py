@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acquire.shown import printable
+from acquire.shown import printable, shown_size
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,7 @@ def test_nothing_that_steers_a_terminal_is_left(text: str) -> None:
 
 def test_a_long_text_ends_in_an_ellipsis() -> None:
     assert printable("x" * 60, longest=50) == "x" * 49 + "…"
+
+
+def test_sizes_as_people_say_them() -> None:
+    assert [shown_size(number) for number in (999, 10**4, 10**13)] == ["999 B", "10.0 kB", "10.0 TB"]

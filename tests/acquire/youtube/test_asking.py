@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import filelock
 import pytest
 
 from acquire.youtube import YoutubeSettings, youtube
 from acquire.youtube.settings import proxy_address
 from manifests.errors import InputError
 from manifests.tables import Footage
-from tests.acquire.youtube.site import DIRECT, Site
+from manifests.workspace import Workspace
+from tests.acquire.youtube.site import DIRECT, QUICK, Site, Youtube, refusal
 
 
 @pytest.fixture
@@ -86,3 +89,29 @@ def test_cookies_that_cannot_be_read_end_the_run(site: Site, tmp_path: Path, con
         site.fetch("/clip.mp4", settings=dataclasses.replace(DIRECT, cookies=str(tmp_path / "cookies.txt")))
     assert site.asked == []
     assert not site.workspace.table(Footage).exists()
+
+
+def test_runs_that_ask_youtube_from_one_address_queue_up_whatever_their_workspace(
+    pages: Youtube, tmp_path: Path, temporary_files: Path
+) -> None:
+    pages.answers |= {"aaaaaaaaaaa": refusal("Private video")}
+    said, told = list[str](), threading.Event()
+
+    def say(line: str) -> None:
+        said.append(line)
+        told.set()
+
+    lock = temporary_files / f"rainlapse-{os.getuid()}-youtube.lock"
+    run = threading.Thread(target=youtube, args=(["aaaaaaaaaaa"], QUICK, Workspace(tmp_path / "work")), kwargs={"say": say})
+    with filelock.FileLock(lock):
+        run.start()
+        assert told.wait(30)
+        assert "waiting for it to end" in said[0]
+        assert pages.asked == []
+    run.join(30)
+    assert pages.asked == ["aaaaaaaaaaa"]
+
+
+def test_direct_links_do_not_queue_up(site: Site, temporary_files: Path) -> None:
+    with filelock.FileLock(temporary_files / f"rainlapse-{os.getuid()}-youtube.lock"):
+        assert site.fetch("/gone.mp4").total("failed") == 1

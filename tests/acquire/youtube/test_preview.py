@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from acquire.told import shown_size, tell_coming
+from acquire.told import tell_coming
 from acquire.youtube import preview, youtube
 from acquire.youtube.preview import SAMPLE, Coming
 from manifests.tables import Footage
@@ -113,7 +112,3 @@ def test_the_total_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     first, total = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert (first["source_id"], first["bytes"], first["estimated"]) == ("a", 10**9, False)
     assert (total["summary"], total["videos"], total["hours"], total["bytes"], total["failed"]) == ("coming", 1, 1.0, 10**9, 0)
-
-
-def test_sizes_as_people_say_them(tmp_path: Path) -> None:
-    assert [shown_size(number) for number in (999, 10**4, 10**13)] == ["999 B", "10.0 kB", "10.0 TB"]
