@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.error
 import urllib.request
 from http.client import IncompleteRead
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from manifests.media import probe
-from tests.loopback import Asked, Fault, as_dash, as_hls, serve
+from tests.loopback import Asked, Fault, Sent, as_dash, as_hls, live, serve
 from tests.manifests.clips import encode
 
 CONTENT = bytes(range(256)) * 1000
@@ -65,6 +66,43 @@ def test_faults(folder: Path) -> None:
         assert broken.value.partial == CONTENT[:1000]
         faults["/clip.mp4"] = Fault(ranges=False)
         assert get(f"{url}/clip.mp4", Range="bytes=100-199")[:2] == (200, CONTENT)
+
+
+def test_an_answer_may_go_well_at_first_and_leave_another_file_behind(folder: Path) -> None:
+    sent: list[Sent] = []
+    with serve(folder, {"*": Fault(drop_after=1000, becomes=b"changed", skip=1)}, sent=sent) as url:
+        assert get(f"{url}/clip.mp4")[1] == CONTENT
+        with pytest.raises(IncompleteRead):
+            get(f"{url}/clip.mp4")
+        assert get(f"{url}/clip.mp4")[1] == b"changed"
+    assert sum(one.end - one.first for one in sent) == len(CONTENT) + 1000 + len(b"changed")
+
+
+def test_a_length_may_be_a_lie_and_if_range_be_ignored(folder: Path) -> None:
+    faults = {"/clip.mp4": Fault(length=2 * len(CONTENT))}
+    with serve(folder, faults) as url:
+        assert get(f"{url}/clip.mp4", Range="bytes=0-0")[2]["Content-Range"] == f"bytes 0-0/{2 * len(CONTENT)}"
+        with pytest.raises(IncompleteRead):
+            get(f"{url}/clip.mp4")
+        faults["/clip.mp4"] = Fault(if_range=False)
+        assert get(f"{url}/clip.mp4", Range="bytes=100-199", If_Range='"another"')[:2] == (206, CONTENT[100:200])
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_live_stream_grows_and_forgets(ends: bool, tmp_path: Path) -> None:
+    clip = encode(tmp_path / "clip.mp4", [number / 25 for number in range(50)])
+    seen: list[list[str]] = []
+    with live(clip, tmp_path / "live", segment_s=0.4, every_s=0.02, shown=2, ends=ends) as index:
+        until = time.monotonic() + 20
+        while time.monotonic() < until and (
+            not seen or len(list(index.parent.glob("*.ts"))) < len(list((index.parent / "whole").glob("*.ts")))
+        ):
+            seen.append(index.read_text().splitlines())
+        time.sleep(0.05)
+        last = index.read_text().splitlines()
+    assert all(sum(line.endswith(".ts") for line in lines) <= 2 for lines in seen)
+    assert len({tuple(lines) for lines in seen}) > 1
+    assert ("#EXT-X-ENDLIST" in last) == ends
 
 
 def test_streams_are_cut_from_and_to_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ bears; cores are for decoding.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import shutil
 from collections import deque
@@ -271,9 +272,11 @@ class Batch:
             if not permits(settings.licence, offer.licence):
                 raise Unwanted(offer, f"licence: {offer.licence or 'none stated'}")
 
+        began = self.asking.now()
         for number in itertools.count(1):
+            left_s = settings.deadline_s - (self.asking.now() - began).total_seconds()
             try:
-                return fetch(link, ydl, folder, settings, accept)
+                return fetch(link, ydl, folder, dataclasses.replace(settings, deadline_s=max(left_s, 1.0)), accept)
             except (Unwanted, Refused):
                 raise  # no better at once
             except Exception as error:  # whatever its kind is, it is told by `attempt`

@@ -116,7 +116,8 @@ def fetch(link: Link, ydl: Any, folder: Path, settings: YoutubeSettings, accept:
     `folder` belongs to the whole video: links to further ranges of it come with the same one, one after the other. `accept` is told what
     is offered before any of it is asked for, and raises where it is not wanted. Raises what `accept` raises, Refused or yt-dlp's errors.
     """
-    begun = resumable(folder, ydl) if link.kind == "direct" else None
+    with held(within(settings.page_timeout_s, link.url)):
+        begun = resumable(folder, ydl) if link.kind == "direct" else None
     offered, info = look(link, ydl) if begun is None else (offer_of(begun), begun)
     accept(offered)
     folder.mkdir(parents=True, exist_ok=True)

@@ -45,8 +45,7 @@ class Bounds:
         """The error that a broken bound is; None while all of them hold."""
         now = time.monotonic()
         if now - self.began > self.settings.deadline_s:
-            limit = f"{self.settings.deadline_s:g} s (deadline_s)"
-            return Refused("network", f"{self.name}: timed out: not done in {limit}; what came is kept, and a rerun goes on with it")
+            return Refused("network", f"{self.name}: not done within its time (deadline_s); what came is kept, and a rerun goes on with it")
         try:
             room(self.folder, self.name, self.settings)
         except Refused as full:
