@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,18 @@ from manifests.files import write_atomically
 
 Series = npt.NDArray[np.float32]  # so that what is read back decides exactly as what was measured
 
+CELLS = 80  # along the longer side of a shrunken picture
 WINDOW = 10  # frames in a window; fewer before a cut and at the end
 NO_VIEW = -1  # the view of a window with too little texture to be matched with anything
+
+
+@dataclass(frozen=True, slots=True)
+class StillSpan:
+    """What a still span is: how far it may move, full-resolution px, and how long it must last."""
+
+    limit_px: float
+    least_s: float
+    least_frames: int
 
 
 @dataclass(frozen=True)
@@ -58,11 +68,23 @@ class Measures:
     unrest: npt.NDArray[np.uint8]  # (w, H, W) see appearance.unrest
     row_peak: npt.NDArray[np.uint8]  # (w, measured H) brightest value of each row in any frame: black bars
     column_peak: npt.NDArray[np.uint8]  # (w, measured W)
+    # --- stretches that key frames showed to move so much that they were not decoded (see curate.key_frames)
+    undecoded: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))  # (stretches, 2) first and end frame
+    undecoded_limit_px: float = 0.0  # what no still span in them can satisfy: to move less than this, px,
+    undecoded_least_s: float = 0.0  # for so long
+    undecoded_least_frames: int = 0
 
     @property
     def frames(self) -> int:
         """How many frames there are."""
         return len(self.pts_s)
+
+    def serves(self, still: StillSpan) -> bool:
+        """Whether still spans of this kind can be found here: none can hide in what was not decoded."""
+        if not len(self.undecoded):
+            return True
+        stricter = still.limit_px <= self.undecoded_limit_px and still.least_s >= self.undecoded_least_s
+        return stricter and still.least_frames >= self.undecoded_least_frames
 
     @property
     def window_end(self) -> npt.NDArray[np.int64]:

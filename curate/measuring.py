@@ -12,6 +12,7 @@ import statistics
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -19,12 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from curate import appearance, motion
-from curate.measures import NO_VIEW, WINDOW, Measures
+from curate.key_frames import MovingInterval
+from curate.measures import CELLS, NO_VIEW, WINDOW, Measures, StillSpan
 from manifests.errors import InputError
 from manifests.media import Frame
 
 BLOCKS_A_SIDE = 4
-CELLS = 80  # along the longer side
 LEAST_RESPONSE = 0.1  # of a block's correlation peak
 LEAST_CONTRAST = 1.0  # grey levels of fine detail that a block needs to vote
 LEAST_AGREEING = 3  # blocks
@@ -72,12 +73,13 @@ class _Series:
         return {name: np.asarray(self.values[name], kinds.get(name, np.float32)) for name in self.values}
 
 
-def measure(frames: Iterable[Frame], width: int, height: int) -> Measures:
+def measure(frames: Iterable[Frame | MovingInterval], width: int, height: int, still: StillSpan | None = None) -> Measures:
     """Measure grey frames, all of one size, of a footage whose upright full-resolution size is `width` x `height` px.
 
+    In place of some frames may stand what key frames told of them, and that no `still` span is among them.
     Raises InputError where there is no frame or the pictures are too small to be compared (16 px).
     """
-    return _Pass(width, height).run(frames)
+    return _Pass(width, height).run(frames, still or StillSpan(0.0, 0.0, 0))
 
 
 class _Pass:
@@ -96,12 +98,15 @@ class _Pass:
         self.grid: motion.Grid | None = None
         self.full_px = 1.0
         self.last_median: npt.NDArray[np.uint8] | None = None
+        self.medians = 0
+        self.undecoded: list[tuple[int, int]] = []
 
-    def run(self, frames: Iterable[Frame]) -> Measures:
+    def run(self, frames: Iterable[Frame | MovingInterval], still: StillSpan) -> Measures:
         for frame in frames:
-            if self.grid is None:
-                self._begin(frame.picture)
-            self._take(frame)
+            if isinstance(frame, MovingInterval):
+                self._take_interval(frame)
+            else:
+                self._take(frame)
         if self.window.pictures:
             self._close_window()
         if self.grid is None:
@@ -113,25 +118,57 @@ class _Pass:
             height=self.height,
             full_px=self.full_px,
             blocks=self.grid.blocks,
-            mean_picture=np.asarray(self.sum_of_medians // len(self.per_window.values["view"]), np.uint8),
+            mean_picture=np.asarray(self.sum_of_medians // max(1, self.medians), np.uint8),
             challenged=self.challenged,
             withstood=self.withstood,
             **self.per_frame.arrays({"pts_s": np.float64}),
             **self.per_window.arrays(whole | bytes_),
+            undecoded=np.array(self.undecoded, np.int64).reshape(-1, 2),
+            undecoded_limit_px=still.limit_px,
+            undecoded_least_s=still.least_s,
+            undecoded_least_frames=still.least_frames,
         )
 
-    def _begin(self, picture: npt.NDArray[np.uint8]) -> None:
-        low_height, low_width = picture.shape
+    def _begin(self, low_height: int, low_width: int) -> None:
         if min(low_height, low_width) < 2 * motion.LEAST_SIDE_PX:
             raise InputError(
                 f"{self.width}x{self.height} px are too small to tell whether the camera moves; at least 16 px a side are needed"
             )
         self.grid = motion.make_grid(low_height, low_width, BLOCKS_A_SIDE)
         self.full_px = max(self.width, self.height) / max(low_width, low_height)
-        self.sum_of_medians = np.zeros(picture.shape, np.int64)
-        self.challenged, self.withstood = np.zeros(picture.shape, np.uint16), np.zeros(picture.shape, np.uint16)
+        size = low_height, low_width
+        self.sum_of_medians = np.zeros(size, np.int64)
+        self.challenged, self.withstood = np.zeros(size, np.uint16), np.zeros(size, np.uint16)
+
+    def _take_interval(self, interval: MovingInterval) -> None:
+        """Two windows of one view of their own, a motion apart: from the key frame on, and from the frame stored next."""
+        if self.grid is None:
+            self._begin(*(len(peak) for peak in (interval.glimpses[0].row_peak, interval.glimpses[0].column_peak)))
+        if self.window.pictures:
+            self._close_window()
+        if self.undecoded and self.undecoded[-1][1] == interval.first_frame:
+            self.undecoded[-1] = self.undecoded[-1][0], interval.end_frame
+        else:
+            self.undecoded.append((interval.first_frame, interval.end_frame))
+        agreeing = interval.motion.agreeing
+        unmoved = motion.Similarity(0.0, 0.0, 1.0, 0.0, agreeing)
+        edges = interval.first_frame, interval.second_frame, interval.end_frame
+        for glimpse, place, (first, end) in zip(interval.glimpses, (unmoved, interval.motion), pairwise(edges), strict=True):
+            brightness, contrast = (float(value[0, 0]) for value in cv2.meanStdDev(glimpse.cells))
+            for pts_s in interval.pts_s[first - edges[0] : end - edges[0]]:
+                self.per_frame.add(pts_s=pts_s, brightness=brightness, contrast=contrast, change=np.nan)
+                self.per_frame.add(resemblance=1.0, earlier_resemblance=1.0, offset_right_px=np.nan, offset_down_px=np.nan)
+            unrest = np.zeros_like(glimpse.cells)
+            self._add_window(self.views_begun, place, len(agreeing), glimpse.cells, unrest, glimpse.row_peak, glimpse.column_peak)
+            self.frames_done += end - first
+        self.views_begun += 1
+        self.previous = self.last_median = None
+        self.recent_details.clear()
+        self.recent_resemblances.clear()
 
     def _take(self, frame: Frame) -> None:
+        if self.grid is None:
+            self._begin(*frame.picture.shape)
         cells = appearance.to_cells(frame.picture, CELLS)
         detail = appearance.local_detail(cells)
         first = self.previous is None
@@ -170,22 +207,35 @@ class _Pass:
             self.per_frame.add(offset_right_px=right, offset_down_px=down)
         brightest = pictures.max(axis=0)
         self._look_for_overlay(median)
+        cells, unrest = appearance.to_cells(median, CELLS), appearance.unrest(np.stack(self.window.cells))
+        self._add_window(view, similarity, int(textured.sum()), cells, unrest, brightest.max(axis=1), brightest.max(axis=0))
+        self.frames_done += len(pictures)
+        self.window = _Window()
+
+    def _add_window(
+        self,
+        view: int,
+        place: motion.Similarity,
+        textured: int,
+        cells: appearance.Cells,
+        unrest: appearance.Cells,
+        row_peak: npt.NDArray[np.uint8],
+        column_peak: npt.NDArray[np.uint8],
+    ) -> None:
         self.per_window.add(
             window_first=self.frames_done,
             view=view,
-            right_px=similarity.right_px * self.full_px,
-            down_px=similarity.down_px * self.full_px,
-            scale=similarity.scale,
-            roll_deg=similarity.roll_deg,
-            textured=int(textured.sum()),
-            agreeing=int(similarity.agreeing.sum()),
-            cells=np.rint(appearance.to_cells(median, CELLS)),
-            unrest=np.minimum(255, np.rint(appearance.unrest(np.stack(self.window.cells)))),
-            row_peak=brightest.max(axis=1),
-            column_peak=brightest.max(axis=0),
+            right_px=place.right_px * self.full_px,
+            down_px=place.down_px * self.full_px,
+            scale=place.scale,
+            roll_deg=place.roll_deg,
+            textured=textured,
+            agreeing=int(place.agreeing.sum()),
+            cells=np.rint(cells),
+            unrest=np.minimum(255, np.rint(unrest)),
+            row_peak=row_peak,
+            column_peak=column_peak,
         )
-        self.frames_done += len(pictures)
-        self.window = _Window()
 
     def _look_for_overlay(self, median: npt.NDArray[np.uint8]) -> None:
         if self.last_median is not None:
@@ -195,6 +245,7 @@ class _Pass:
             self.challenged += changed
             self.withstood += changed & (difference <= KEPT_LEVELS)
         self.sum_of_medians += median
+        self.medians += 1
         self.last_median = median
 
     def _match(self, spectra: motion.Spectra, has_contrast: npt.NDArray[np.bool_]) -> tuple[int, motion.Similarity, npt.NDArray[np.bool_]]:

@@ -143,12 +143,22 @@ def common_shifts(reference: Spectra, moved: Spectra, grid: Grid) -> tuple[Shift
     return _peaks(_phases(reference, moved).mean(axis=1), grid)
 
 
+def blocks_at_rest(reference: Spectra, moved: Spectra, grid: Grid, radius_px: float, least_score: float) -> int:
+    """How many blocks lie within a radius of where they lay: their correlation peaks there, at so many standard deviations or more."""
+    surfaces = scipy.fft.irfft2(_phases(reference, moved) * grid.weight, s=(grid.height, grid.width))
+    rests = 0
+    for surface in surfaces:
+        right, down, peak = _peak(surface)
+        rests += math.hypot(right, down) <= radius_px and peak >= least_score * float(surface.std())
+    return rests
+
+
 def _phases(reference: Spectra, moved: Spectra) -> Spectra:
     cross = moved * reference.conj()
     power = cross.real**2 + cross.imag**2
     # Frequencies that neither block holds have no phase to speak of.
     power += 1e-6 * power.mean(axis=(-2, -1), keepdims=True) + 1e-12
-    cross /= np.sqrt(power)
+    cross *= 1.0 / np.sqrt(power)  # dividing complex numbers costs twice as much
     return cross
 
 

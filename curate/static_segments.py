@@ -11,7 +11,7 @@ reason is null. A footage that cannot be read gives one row with an error, and n
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -24,9 +24,11 @@ from manifests.workspace import Workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from curate.measures import Measures
+    from curate.key_frames import MovingInterval
+    from curate.measures import Measures, StillSpan
+    from manifests.media import Frame
 
-VERSION = 1  # of what is measured: raised when a stored measure would come out otherwise
+VERSION = 2  # of what is measured: raised when a stored measure would come out otherwise
 VERDICTS = 3  # of how verdicts are taken: raised when the same measures would be judged otherwise
 MEASURED_PX = 320  # longer side of the pictures that are measured
 
@@ -62,33 +64,58 @@ def static_segments(footage: Footage, settings: StaticSegmentsSettings, workspac
     Decodes only when the measures are not there yet. A footage that cannot be read, or is too small to tell, gives one row with its error.
     """
     try:
-        return decide(footage, measured(footage, workspace), settings, workspace)
+        return decide(footage, measured(footage, workspace, settings), settings, workspace)
     except InputError as error:
         return failed(footage, str(error))
 
 
-def measured(footage: Footage, workspace: Workspace) -> Measures:
-    """The footage's measures: read where they are stored under the present key, else decoded and stored.
+def measured(footage: Footage, workspace: Workspace, settings: StaticSegmentsSettings | None = None) -> Measures:
+    """The footage's measures: read where they are stored under the present key and serve the settings, else decoded and stored.
 
-    Raises InputError when the media cannot be read or are too small.
+    What key frames show to move too much for these settings is not decoded; under settings so much more lenient that a still span might
+    hide there, the footage is measured anew. Raises InputError when the media cannot be read or are too small.
     """
     from curate import measures
     from curate.measuring import measure
-    from manifests.media import frames
 
     if footage.path is None or footage.width is None or footage.height is None:
         raise InputError(f"footage {footage.footage_id}: has no media; acquire it again")
     stored, key = measures_path(footage, workspace), measured_from(footage)
     known = measures.load(stored, key)
-    if known is None:
-        width = max(1, round(footage.width * min(1.0, MEASURED_PX / max(footage.width, footage.height))))
+    still = _still_span(settings or StaticSegmentsSettings())
+    if known is None or not known.serves(still):
         path = workspace.resolve(footage.path)
         try:
-            known = measure(frames(path, width=width, grey=True), footage.width, footage.height)
+            known = measure(_frames_and_intervals(footage, path, still), footage.width, footage.height, still)
         except InputError as error:
             raise InputError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
         measures.save(known, stored, key)
     return known
+
+
+def _still_span(settings: StaticSegmentsSettings) -> StillSpan:
+    from curate.measures import StillSpan
+
+    return StillSpan(max(settings.shift_px, settings.edge_px), settings.least_s, settings.least_frames)
+
+
+def _frames_and_intervals(footage: Footage, path: Path, still: StillSpan) -> Iterator[Frame | MovingInterval]:
+    """Small grey frames; in place of those among which key frames leave no room for a still span, what the key frames told."""
+    from curate.key_frames import moving_intervals
+    from manifests.media import frames
+
+    assert footage.width is not None
+    assert footage.height is not None
+    width = max(1, round(footage.width * min(1.0, MEASURED_PX / max(footage.width, footage.height))))
+    intervals = moving_intervals(path, footage.frames, width, footage.width / width, still) if footage.frames else []
+    first, start_s = 0, 0.0
+    for interval in intervals:
+        if first < interval.first_frame:
+            yield from frames(path, first, interval.first_frame, start_s=start_s, width=width, grey=True)
+        yield interval
+        first, start_s = interval.end_frame, interval.end_s
+    if not intervals or first < (footage.frames or 0):
+        yield from frames(path, first, start_s=start_s, width=width, grey=True)
 
 
 def decide(footage: Footage, measures: Measures, settings: StaticSegmentsSettings, workspace: Workspace) -> list[Segment]:
@@ -186,7 +213,7 @@ def run(
 def preview(workspace: Workspace, settings: StaticSegmentsSettings) -> dict[str, int]:
     """What `run` would do: footage and frames to decode, footage to decide anew, footage that is done."""
     footage, known, todo = _state(workspace, settings)
-    decode = [entry for entry in todo if not _is_measured(entry, known.get(entry.footage_id, []), workspace)]
+    decode = [entry for entry in todo if not _is_measured(entry, known.get(entry.footage_id, []), settings, workspace)]
     return {
         "footage_to_decode": len(decode),
         "frames_to_decode": sum(entry.frames or 0 for entry in decode),
@@ -226,9 +253,14 @@ def _is_done(footage: Footage, rows: Sequence[Segment], settings: StaticSegments
     return all(workspace.resolve(row.mask).exists() for row in rows if row.mask is not None)
 
 
-def _is_measured(footage: Footage, rows: Sequence[Segment], workspace: Workspace) -> bool:
+def _is_measured(footage: Footage, rows: Sequence[Segment], settings: StaticSegmentsSettings, workspace: Workspace) -> bool:
+    from curate.measures import load
+
     key = measured_from(footage)
-    return bool(rows) and all(row.error is None and row.measured_from == key for row in rows) and measures_path(footage, workspace).exists()
+    if not rows or any(row.error is not None or row.measured_from != key for row in rows):
+        return False
+    known = load(measures_path(footage, workspace), key)
+    return known is not None and known.serves(_still_span(settings))
 
 
 def _remove_masks(workspace: Workspace, before: Sequence[Segment], after: Sequence[Segment]) -> None:

@@ -131,7 +131,7 @@ def frames(
             return
         reached = index + 1
         if index >= first_frame:
-            yield Frame(index, time_s, _upright(frame, width, grey))
+            yield Frame(index, time_s, upright(frame, width, grey))
     if end_frame is not None and reached < end_frame:
         raise MediaError(f"{path}: ends after {reached} frames, and frame {end_frame - 1} is asked for; has the file changed?")
 
@@ -219,7 +219,8 @@ def _entered(container: av.container.InputContainer, path: Path, start_s: float)
     return None
 
 
-def _upright(frame: av.VideoFrame, width: int | None, grey: bool) -> Picture:
+def upright(frame: av.VideoFrame, width: int | None, grey: bool) -> Picture:
+    """A stored frame turned upright, as `frames` gives it."""
     turn = round(frame.rotation) % 360
     stored_width, stored_height = frame.width, frame.height
     if width is not None:

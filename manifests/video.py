@@ -23,6 +23,7 @@ Item = TypeVar("Item")
 
 LOOK_AHEAD = 8  # frames among which times are sorted: more than H.264 in AVI shuffles them
 _LOOK_AHEAD_BYTES = 150_000_000  # of large frames fewer are held, at least two
+_SAME_TIME_S = 1e-6
 _JUMP_S = 1.0  # times that fall back by more begin anew
 
 
@@ -103,7 +104,8 @@ def in_order(items: Iterable[tuple[float | None, Item]], interval_s: float, look
         if time is None:
             time = _made_up(previous, known, next((place for place, entry in enumerate(held) if entry[0] is not None), None), interval_s)
         elif previous is not None and time <= previous:  # two items at one time, or later than any look-ahead
-            time, own = previous + 0.5 * min([interval_s, *(other - previous for other in known if other > previous)]), False
+            gaps = [other - previous for other in known if other - previous > _SAME_TIME_S]
+            time, own = previous + 0.5 * min([interval_s, *gaps]), False
         held.popleft()
         previous = time
         return Timed(time, own, item)
@@ -137,7 +139,8 @@ def _made_up(previous: float | None, known: list[float], without: int | None, in
         return min(known) - without * interval_s if without is not None else 0.0
     if without is None:
         return previous + interval_s
-    return previous + min(interval_s, max(min(known) - previous, 0.0) / (without + 1) or interval_s)
+    gap = min(known) - previous
+    return previous + (min(interval_s, gap / (without + 1)) if gap > _SAME_TIME_S else 0.5 * interval_s)
 
 
 def declared_duration_s(container: av.container.InputContainer) -> float | None:
@@ -200,3 +203,79 @@ def _available(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
 def _drained(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
     graph.vpush(None)
     yield from _available(graph)
+
+
+# --- key frames ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """What a file's packets tell without decoding one: every frame's time, and which can be entered."""
+
+    ticks: tuple[int, ...]  # presentation times of the frames in order, in ticks of the stream
+    pts_s: tuple[float, ...]  # since the first frame, s
+    key_frames: tuple[int, ...]  # numbers of the key frames
+
+
+def timetable(container: av.container.InputContainer, path: Path) -> Timetable | None:
+    """The timetable of an open video; None where its packets do not tell every frame's time. Raises MediaError where reading fails."""
+    packets = [(packet.pts, packet.is_keyframe, packet.is_discard) for packet in _packets(container, path)]
+    ticks = sorted(pts for pts, _, _ in packets if pts is not None)
+    if not ticks or len(ticks) < len(packets) or len(set(ticks)) < len(ticks) or any(discard for _, _, discard in packets):
+        return None
+    places = {pts: place for place, pts in enumerate(ticks)}
+    keys = sorted(places[pts] for pts, key, _ in packets if key and pts is not None)
+    base = time_base(container.streams.video[0])
+    return Timetable(tuple(ticks), tuple((pts - ticks[0]) * base for pts in ticks), tuple(keys))
+
+
+def key_frame_pairs(
+    container: av.container.InputContainer, path: Path, table: Timetable
+) -> Iterator[tuple[int, av.VideoFrame, int, av.VideoFrame]]:
+    """For each key frame its number, itself, and number and picture of the next frame that its file stores: two decodings each.
+
+    Ends at the first key frame that does not decode in this way. Raises MediaError where reading fails.
+    """
+    stream = container.streams.video[0]
+    places = {pts: place for place, pts in enumerate(table.ticks)}
+    try:
+        container.seek(table.ticks[0], stream=stream, backward=True)
+    except (av.FFmpegError, OSError):
+        return
+    key: av.Packet[av.VideoStream] | None = None
+    for packet in _packets(container, path):
+        if packet.pts is None or packet.pts not in places:
+            return
+        if packet.is_keyframe:
+            key = packet
+        elif (
+            key is not None and key.pts is not None and places[packet.pts] > places[key.pts]
+        ):  # what is shown before the key frame needs frames before it
+            pair = _decoded_alone(stream.codec_context, key, packet)
+            if pair is None:
+                return
+            yield places[key.pts], pair[0], places[packet.pts], pair[1]
+            key = None
+
+
+def _decoded_alone(
+    context: av.VideoCodecContext, key: av.Packet[av.VideoStream], following: av.Packet[av.VideoStream]
+) -> tuple[av.VideoFrame, av.VideoFrame] | None:
+    try:
+        context.flush_buffers()
+        frames = [*context.decode(key), *context.decode(following), *context.decode(None)]
+        context.flush_buffers()
+    except (av.FFmpegError, OSError, ValueError):
+        return None
+    if [frame.pts for frame in frames] != [key.pts, following.pts]:
+        return None
+    return frames[0], frames[1]
+
+
+def _packets(container: av.container.InputContainer, path: Path) -> Iterator[av.Packet[av.VideoStream]]:
+    try:
+        for packet in container.demux(container.streams.video[0]):
+            if packet.size:  # the last one is empty
+                yield packet
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(f"{path}: reading fails ({first_line(error)})") from error

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests.media import frames, probe
-from manifests.video import LOOK_AHEAD, in_order
-from tests.manifests.clips import HEIGHT, WIDTH, numbered_picture, tag_rotation
+from manifests.media import frames, probe, upright
+from manifests.video import LOOK_AHEAD, in_order, key_frame_pairs, opened, timetable
+from tests.manifests.clips import HEIGHT, WIDTH, encode, number_of, numbered_picture, tag_rotation
 
 INTERVAL_S = 0.04
 
@@ -71,6 +71,27 @@ def test_frame_times_of_every_container_are_even(name: str, tmp_path: Path) -> N
     found = probe(path)
     assert found.pts_s == pytest.approx([number / 25 for number in range(60)], abs=1e-3)
     assert not found.variable_frame_rate
+
+
+def test_a_timetable_tells_all_times_and_key_frames_without_decoding(tmp_path: Path) -> None:
+    times = [0.0, 0.05, 0.07, 0.2] + [0.2 + 0.04 * number for number in range(1, 27)]
+    path = encode(tmp_path / "clip.mp4", times, key_frames_every=12)
+    with opened(path) as container:
+        table = timetable(container, path)
+        assert table is not None
+        pairs = [(key, key_frame, following) for key, key_frame, following, _ in key_frame_pairs(container, path, table)]
+        seen = [
+            (number_of(upright(first, None, False)), number_of(upright(second, None, False)))
+            for _, first, _, second in key_frame_pairs(container, path, table)
+        ]
+    assert table.pts_s == pytest.approx(times, abs=1e-3)
+    with av.open(str(path)) as container:
+        assert table.key_frames == tuple(place for place, frame in enumerate(container.decode(video=0)) if frame.key_frame)
+    assert [key for key, _, _ in pairs] == list(table.key_frames)
+    assert all(key_frame.key_frame and following > key for key, key_frame, following in pairs)
+    assert seen == [(key, following) for key, _, following in pairs]
+    with opened(encode(tmp_path / "clip.avi", [number / 30 for number in range(20)])) as container:
+        assert timetable(container, path) is None  # H.264 in AVI has no presentation times
 
 
 # --- interlaced ---------------------------------------------------------------------------------------------------------------------
