@@ -18,7 +18,8 @@ from curate.measures import NO_VIEW, WINDOW, Measures
 CUT_RESEMBLANCE = 0.35  # frames across a cut resemble each other less; see curate.appearance
 REPEAT_LEVELS = 0.005  # mean absolute difference, grey levels
 LIVELY_LEVELS = 1.0  # a tenth of the frames change by as much: rain, wind, noise; measured on rain: at least 1.1 at the median
-QUIET_LEVELS = 0.05  # an encoder at work on a picture that stands
+QUIET_SHARE, QUIET_LEVELS = 0.2, 0.45  # of what is lively, and at most: an encoder at work on a picture that stands
+REPEATED_SHARE = 0.25  # of a stall's frames
 FLASH_S = 0.5  # longest flash
 FLASH_LEVELS = 5.0  # grey levels by which a flash is brighter than what is before and after it
 UNLIKE = 0.5  # two views resemble each other less
@@ -26,6 +27,9 @@ MIXED = 0.97  # of a picture's variance that two others must explain for it to b
 FADED = 0.35  # of a run's usual contrast: fainter frames are part of a fade
 STEADY_CONTRAST = 0.1  # logarithm of the contrast's change over one window's length
 STEADY_RESEMBLANCE = 0.05  # below a span's usual one
+SPREADS = 4.0  # median deviations that a frame's resemblance may lie below the usual one
+PLAIN = 3.0  # so many times as much is no rain
+LATE = 2  # frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,23 +116,25 @@ def frozen_frames(measures: Measures) -> npt.NDArray[np.bool_]:
     return frozen
 
 
-def stalls(measures: Measures, first: int, end: int) -> list[int]:
-    """Frames of [first, end) at which a lively picture stands still for a window's length or more, or comes to life again.
+def stalls(measures: Measures, first: int, end: int, least_frames: int) -> list[int]:
+    """Frames of [first, end) at which a lively picture freezes for `least_frames` or more, or comes to life again.
 
     A stream that stalls repeats its picture while it is encoded on. Where nothing is lively, a scene without rain and wind that an encoder
-    has smoothed looks the same; there are no stalls then. Pictures doubled to reach a frame rate are none either.
+    has smoothed looks the same; there are no stalls then. Pictures doubled to reach a frame rate are none either, nor is a dry road
+    between two cars: some frames of a stall are repeated exactly.
     """
     change = measures.change[first:end]
-    if len(change) < 2 * WINDOW or np.percentile(change[1:], 90) < LIVELY_LEVELS:
+    if len(change) < 2 * WINDOW or (lively := float(np.percentile(change[1:], 90))) < LIVELY_LEVELS:
         return []
+    level = min(QUIET_LEVELS, QUIET_SHARE * lively)
     around = np.lib.stride_tricks.sliding_window_view(np.pad(change, WINDOW // 2, mode="edge"), WINDOW + 1)
-    quiet = np.percentile(around, 75, axis=1) < QUIET_LEVELS
+    quiet = np.percentile(around, 75, axis=1) < level
     edges = np.flatnonzero(np.diff(np.concatenate([[False], quiet, [False]]).astype(np.int8))).reshape(-1, 2)
     found = []
     for begins, ends in edges:
-        if ends - begins >= WINDOW:
-            still = np.flatnonzero(change < QUIET_LEVELS)
-            near = still[(still >= begins - WINDOW // 2) & (still < ends + WINDOW // 2)]
+        still = np.flatnonzero(change < level)
+        near = still[(still >= begins - WINDOW // 2) & (still < ends + WINDOW // 2)]
+        if len(near) >= least_frames and np.mean(change[near[0] : near[-1] + 1] < 2 * REPEAT_LEVELS) >= REPEATED_SHARE:
             found += [first + int(near[0]) - 1, first + int(near[-1]) + 1]
     return [frame for frame in found if first < frame < end]
 
@@ -146,28 +152,48 @@ def count_flashes(brightness: npt.NDArray[np.floating], least_levels: float = 12
 def trim_transitions(measures: Measures, first: int, end: int) -> tuple[int, int]:
     """The span [first, end) without the fade or dissolve that it begins or ends with.
 
-    Whether there is one is told from the windows' medians, blind to rain; where it ends, from single frames.
+    A dissolve changes the picture's detail, a fade to black its contrast down to little; an exposure step does neither. Single frames
+    tell where the change lies, each against the one a window before it; rain must not be taken for it, so a slight change must show in
+    the windows' medians too.
     """
     whole = np.flatnonzero((measures.window_first >= first) & (measures.window_end <= end))
     if end - first < 2 * WINDOW or len(whole) < 2:
         return first, end
     later = np.arange(first + WINDOW, end)  # the first frames cannot be compared within the span
-    contrast = np.log(measures.contrast + 0.5)
-    usual = np.percentile(measures.earlier_resemblance[later], 75)
-    unsteady = np.abs(contrast[later] - contrast[later - WINDOW]) > STEADY_CONTRAST
-    unsteady |= measures.earlier_resemblance[later] < usual - STEADY_RESEMBLANCE
-    steady = np.flatnonzero(~unsteady)
+    resemblances = measures.earlier_resemblance[later]
+    usual = float(np.median(resemblances))
+    slight = max(STEADY_RESEMBLANCE, SPREADS * float(np.median(np.abs(resemblances - usual))))
+    changed = (resemblances < usual - slight) | _contrast_goes(measures, later, end)
+    steady = np.flatnonzero(~changed)
     if not len(steady):
         return first, first
     details = [local_detail(measures.cells[window].astype(np.float32)) for window in whole]
     between = np.array([resemblance(*pair) for pair in pairwise(details)])
     alike = float(np.median(between) - 3 * np.median(np.abs(between - np.median(between))))
     begins, ends = first, end
-    if steady[0] > 2 and _changes(measures, int(whole[0]), alike):  # a frame is unsteady until the change lies a whole window behind it
-        begins = int(later[steady[0]]) - 2
-    if steady[-1] < len(later) - 3 and _changes(measures, int(whole[-2]), alike):  # it takes some frames until a change amounts to anything
-        ends = int(later[steady[-1]]) - 1
+    before, after = int(steady[0]), int(steady[-1]) + 1
+
+    def is_plain(region: npt.NDArray[np.float32]) -> bool:
+        return bool(region.min() < usual - PLAIN * slight)
+
+    # A frame is unsteady until the change lies a whole window behind it; and it takes some frames until a change amounts to anything.
+    if before > 1 and (is_plain(resemblances[:before]) or _changes(measures, int(whole[0]), alike)):
+        begins = max(first, int(later[before]) - WINDOW + LATE)
+    if after < len(later) - 1 and (is_plain(resemblances[after:]) or _changes(measures, int(whole[-2]), alike)):
+        ends = int(later[after]) - LATE
     return begins, max(begins, ends)
+
+
+def _contrast_goes(measures: Measures, later: npt.NDArray[np.int64], end: int) -> npt.NDArray[np.bool_]:
+    """Which of the later frames have gained or lost contrast since a window before, on the way from or to little contrast."""
+    contrast = np.log(measures.contrast + 0.5)
+    little = float(np.median(contrast[later])) + np.log(FADED)
+    going = np.abs(contrast[later] - contrast[later - WINDOW]) > STEADY_CONTRAST
+    steady = np.flatnonzero(~going)
+    first_steady, last_steady = (int(later[steady[0]]), int(later[steady[-1]])) if len(steady) else (end, int(later[0]))
+    from_little = contrast[later[0] - WINDOW : first_steady].min(initial=np.inf) < little
+    to_little = contrast[last_steady:end].min(initial=np.inf) < little
+    return np.asarray(going & ((from_little & (later < first_steady)) | (to_little & (later > last_steady))))
 
 
 def _changes(measures: Measures, window: int, usual: float) -> bool:

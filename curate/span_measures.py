@@ -77,8 +77,10 @@ def excursions(measures: Measures, first: int, end: int) -> tuple[float, float, 
             frames = np.arange(max(first, measures.window_first[chosen[0]]), min(end, measures.window_end[chosen[-1]]))
             of_view = np.isin(np.searchsorted(measures.window_first, frames, side="right") - 1, chosen)
             shift = max(shift, spans.extent(path[frames[of_view]]))
-        zoom = max(zoom, spans.excursion(corner[chosen].real.astype(complex)) / to_corner)
-        roll = max(roll, float(np.degrees(spans.excursion(corner[chosen].imag.astype(complex)) / to_corner)))
+        zooms, rolls = measures.scale[chosen].astype(np.float64), measures.roll_deg[chosen].astype(np.float64)
+        zoom = max(zoom, spans.excursion(corner[chosen].real.astype(complex)) / to_corner, spans.steady_change(zooms))
+        rolled = float(np.degrees(spans.excursion(corner[chosen].imag.astype(complex)) / to_corner))
+        roll = max(roll, rolled, spans.steady_change(rolls))
     return shift, zoom, roll
 
 

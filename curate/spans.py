@@ -19,7 +19,7 @@ import numpy.typing as npt
 from curate.measures import WINDOW, Measures
 from curate.shots import Run, faded, trim_transitions
 
-Places = npt.NDArray[np.float64]
+Places = npt.NDArray[np.complex128]
 
 POOR_AGREEMENT = 0.6  # of a window's voting blocks: below it, a window between two that stand may be hidden rather than moved
 _DIRECTIONS = np.exp(1j * np.pi * np.arange(8) / 8)
@@ -47,23 +47,42 @@ def camera_places(measures: Measures, limits: Limits) -> tuple[Places, Places]:
     """Each window's place as complex px over the limits: of the picture's middle, and of its corners by zoom and roll (w,).
 
     Zoom and roll are the least certain of what is measured, and a camera does not zoom in and out again within a second: a window that
-    differs in them from those before and after it is given the middle of the three.
+    differs in them from those before and after it is given the middle of the three. The middle's place is NaN where something hid it.
     """
-    middle = (measures.right_px + 1j * measures.down_px) / limits.shift_px
+    middle = ((measures.right_px + 1j * measures.down_px) / limits.shift_px).astype(np.complex128)
+    middle[_hidden(measures, middle)] = np.nan
     to_corner = np.hypot(measures.width, measures.height) / 2
     corner = to_corner * ((measures.scale - 1) + 1j * np.radians(measures.roll_deg)) / limits.edge_px
     corner = corner.astype(np.complex128)
     for view in np.unique(measures.view):
         known = np.flatnonzero((measures.view == view) & ~np.isnan(corner))
         corner[known] = _without_outliers(corner[known].real) + 1j * _without_outliers(corner[known].imag)
-    return middle.astype(np.complex128), corner
+    return middle, corner
 
 
 def excursion(places: Places) -> float:
     """How far the camera went, of whose places there is one a window: their extent, and what a steady drift adds before the first
     window's middle and after the last one's."""
     known = places[~np.isnan(places)]
-    return extent(known) + abs(_middle_of(np.diff(known))) if len(known) > 2 else extent(known)
+    if len(known) < 3:
+        return extent(known)
+    return extent(known) + float(min(abs(_middle_of(np.diff(known))), abs(known[-1] - known[0]) / (len(known) - 1)))
+
+
+def steady_change(values: npt.NDArray[np.float64]) -> float:
+    """How much values, of which there is one a window, change from the first window's start to the last one's end, by a line through them.
+
+    Surer than the extent where single values are uncertain and the change is even, as of a slow zoom. 0 where the line's slope is not
+    three times its standard error, or of fewer than four values.
+    """
+    known = values[~np.isnan(values)].astype(np.float64)
+    if len(known) < 4:
+        return 0.0
+    along = np.arange(len(known)) - (len(known) - 1) / 2
+    slope = float(along @ known / (along @ along))
+    off = known - known.mean() - slope * along
+    error = float(np.sqrt((off @ off) / (len(known) - 2) / (along @ along)))
+    return abs(slope) * len(known) if abs(slope) >= 3 * error else 0.0
 
 
 def extent(places: Places) -> float:
@@ -159,10 +178,8 @@ def _known_path(measures: Measures, run: Run, limits: Limits) -> _Path:
     windows = slice(run.first_window, run.end_window)
     edges = np.append(measures.window_first[windows], measures.window_end[run.end_window - 1])
     middle, corner = camera_places(measures, limits)
-    hidden = _hidden(measures, middle)
     frames = frame_path(measures, limits)
-    frames[np.repeat(hidden, measures.window_end - measures.window_first)] = np.nan
-    unknown = hidden[windows] | np.isnan(middle[windows])
+    unknown = np.isnan(middle[windows])
     if unknown.all():
         return _Path(np.zeros(0, complex), np.zeros(0, complex), np.zeros(0, complex), edges[:1])
     filled = [_filled(np.where(unknown, np.nan, places[windows])) for places in (middle, corner)]

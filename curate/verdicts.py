@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from curate import shots, spans
-from curate.measures import NO_VIEW, Measures
+from curate.measures import NO_VIEW, WINDOW, Measures
 from curate.shots import Run
 from curate.span_measures import Mask, duration_s, excursions, measured_span, moving_share_and_mask
 from manifests.tables import Segment
@@ -80,7 +80,7 @@ def _still_pieces(measures: Measures, shot: _Shot, settings: StaticSegmentsSetti
 
 def _without_stalls(measures: Measures, piece: spans.Piece, least_frames: int) -> list[spans.Piece]:
     """The piece, parted where its picture freezes or comes to life again."""
-    edges = [piece.first_frame, *shots.stalls(measures, piece.first_frame, piece.end_frame), piece.end_frame]
+    edges = [piece.first_frame, *shots.stalls(measures, piece.first_frame, piece.end_frame, least_frames), piece.end_frame]
     return [replace(piece, first_frame=first, end_frame=end) for first, end in pairwise(edges) if end - first >= least_frames]
 
 
@@ -142,6 +142,8 @@ def _why_not(
     if moved is None and end - first < shot.end_frame - shot.first_frame:
         if (change := _contrast_change(measures, first, end)) > 0.3:
             return "unknown", f"fades: contrast changes by {100 * change:.0f} %"
+        if (change := _detail_change(measures, shot, first, end)) > 0.5:
+            return "unknown", f"fades: detail changes by {100 * change:.0f} %"
         if paused:
             moved = _why_moving(measures, row, shot.first_frame, shot.end_frame, settings)
     if moved is not None:
@@ -153,10 +155,8 @@ def _why_not(
         return "static" if views == 1 else "unknown", f"shot too short: {frames} frames, {seconds:.1f} s {wanted}"
     if views > 1:
         return "moving" if views > 2 else "unknown", f"picture does not hold: {views} views in {seconds:.1f} s"
-    return (
-        "unknown",
-        f"rests too briefly: never for {settings.least_frames} frames and {settings.least_s:g} s in {frames} frames, {seconds:.1f} s",
-    )
+    wanted = f"{settings.least_frames} frames and {settings.least_s:g} s"
+    return "static", f"rests too briefly: never for {wanted} in {frames} frames, {seconds:.1f} s"
 
 
 def _why_moving(measures: Measures, row: Segment, first: int, end: int, settings: StaticSegmentsSettings) -> str | None:
@@ -178,6 +178,13 @@ def _why_moving(measures: Measures, row: Segment, first: int, end: int, settings
 def _contrast_change(measures: Measures, first: int, end: int) -> float:
     contrast = measures.contrast[max(0, first - 1) : end + 1]
     return float(1 - (contrast.min() + 0.5) / (contrast.max() + 0.5))
+
+
+def _detail_change(measures: Measures, shot: _Shot, first: int, end: int) -> float:
+    """How much less frames resemble those a window before than usual in the footage; within their shot, since a cut is no fade."""
+    inside = measures.earlier_resemblance[max(first, shot.first_frame + WINDOW) : end]
+    usual = float(np.median(measures.earlier_resemblance))
+    return 1 - float(inside.min()) / usual if len(inside) and usual > 0 else 0.0
 
 
 def _rejected(row: Segment, verdict: Literal["static", "moving", "unknown"], reason: str) -> Segment:

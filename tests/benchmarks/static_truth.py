@@ -62,8 +62,9 @@ def expected(clip: ClipSpecification) -> Expected | None:
     if _is_dead(clip):
         return Expected((), tuple(kept), undecided)
     if frozen:
-        lively = frozen[0] / LIMITS.least_frames
-        return Expected((), ((frozen[0], clip.frames),), undecided) if lively <= 1 - MARGIN else None
+        lively, still_s = frozen[0] / LIMITS.least_frames, times[clip.frames] - times[frozen[0]]
+        asked = lively <= 1 - MARGIN and still_s >= (1 + MARGIN) * LIMITS.least_s
+        return Expected((), ((frozen[0], clip.frames),), undecided) if asked else None
     return Expected(tuple(kept), (), undecided)
 
 

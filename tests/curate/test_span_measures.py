@@ -40,7 +40,8 @@ def test_the_crop_is_even_lies_inside_the_bars_and_is_the_spans_own() -> None:
 
 
 def test_excursions_are_the_worst_view_and_ignore_what_has_none() -> None:
-    measures = make_measures([0, 0, 0, 0, NO_VIEW, 1, 1, 1, 1], [0, 1, 2, 3, 99, 50, 50 + 5j, 50, 50], scale=[1, 1, 1.01, 1.01, 9, 1, 1, 1.03, 1])
+    places = [0, 1, 2, 3, 99, 50, 50 + 5j, 50, 50]
+    measures = make_measures([0, 0, 0, 0, NO_VIEW, 1, 1, 1, 1], places, scale=[1, 1, 1.01, 1.01, 9, 1, 1, 1.03, 1])
     shift, zoom, roll = excursions(measures, 0, 90)
     assert shift == pytest.approx(5, rel=0.02)
     assert zoom == pytest.approx(0.01, abs=1e-6)
