@@ -352,7 +352,7 @@ def test_what_counts_as_creative_commons(stated: str | None, kept: bool) -> None
     ],
     ids=["shell", "traversal", "escapes", "10 kB", "wide", "option", "surrogate"],
 )
-def test_no_title_does_anything(site: Site, pages: Youtube, title: str, tmp_path: Path) -> None:
+def test_no_title_does_anything(site: Site, pages: Youtube, title: str, tmp_path: Path, temporary_files: Path) -> None:
     pages.answers["aaaaaaaaaaa"] = {**video(site.url, title), "id": "../../../../pwned", "ext": "/../../pwned", "channel": title}
     said: list[str] = []
     youtube(["aaaaaaaaaaa"], QUICK, site.workspace, say=said.append)
@@ -361,12 +361,10 @@ def test_no_title_does_anything(site: Site, pages: Youtube, title: str, tmp_path
     assert (row.title or "").isprintable()
     assert len(row.title or "") <= 2000
     assert all(line.isprintable() for line in said)
-    outside = [
-        path
-        for path in tmp_path.rglob("*")
-        if path.is_file() and not path.is_relative_to(site.workspace.root) and not path.is_relative_to(site.folder)
-    ]
+    ours = (site.workspace.root, site.folder, temporary_files)
+    outside = [path for path in tmp_path.rglob("*") if path.is_file() and not any(path.is_relative_to(folder) for folder in ours)]
     assert outside == []
+    assert [path for path in temporary_files.iterdir() if path.suffix != ".lock"] == []
     inside = {
         path.relative_to(site.workspace.root).as_posix()
         for path in site.workspace.root.rglob("*")
