@@ -2,7 +2,8 @@
 
 Video goes through `manifests.video`: frames come with presentation times (never index/fps) and deinterlaced; here they are turned upright
 by the rotation tag and scaled by area straight from the stored luma, so that a small grey picture never exists at full size. A folder of
-pictures is a series of stills, in order of name, one a second. Header frame counts lie, so a probe decodes everything.
+pictures is a series of stills, in order of name, at the times of their camera's clock, or one a second. Header frame counts lie, so a
+probe decodes everything.
 
 A hostile file can abort or hang the decoder: call these inside a child process (`manifests.executors`), which a time-out can kill.
 """
@@ -25,6 +26,7 @@ import numpy.typing as npt
 from av.video.reformatter import ColorRange, Interpolation
 from PIL import Image, ImageOps
 
+from manifests.capture_times import still_times
 from manifests.errors import first_line
 from manifests.files import file_sha256, write_atomically
 from manifests.video import MediaError as MediaError
@@ -35,6 +37,7 @@ Picture = npt.NDArray[np.uint8]  # HWC RGB, or HW grey
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 _ENTRY_MARGIN_S = 0.5  # a jump aims so much earlier: key frames' decoding times may lie before their presentation times
 _SAME_TIME_S = 1e-4
+_CLOCK_ROUNDING_S = 2.1  # between two intervals of stills by a clock of whole seconds
 # Pixel formats whose first plane is luma of 8 bits.
 _WITH_LUMA = frozenset(
     ["gray", "nv12", "nv21", "nv16", "yuva420p"]
@@ -285,20 +288,29 @@ def _probe_stills(folder: Path) -> Probe:
         if len(sizes) > 1:
             raise MediaError(f"{path}: {width}x{height} px, unlike the pictures before it; one folder holds one size")
     width, height = sizes.pop()
-    times = tuple(float(second) for second in range(len(paths)))
-    return Probe("stills", paths[0].suffix.lower().lstrip("."), width, height, 0, len(paths), float(len(paths)), 1.0, False, False, times)
+    times = _times_of_stills(paths)
+    duration_s = _duration(list(times)) or 1.0
+    varies = len(times) > 2 and float(np.ptp(np.diff(times))) > _CLOCK_ROUNDING_S
+    codec = paths[0].suffix.lower().lstrip(".")
+    return Probe("stills", codec, width, height, 0, len(paths), duration_s, len(paths) / duration_s, varies, False, times)
 
 
 def _frames_of_stills(folder: Path, first_frame: int, end_frame: int | None, width: int | None, grey: bool) -> Iterator[Frame]:
     paths = _stills(folder)
     if end_frame is not None and end_frame > len(paths):
         raise MediaError(f"{folder}: holds {len(paths)} pictures, and number {end_frame} is asked for; has the folder changed?")
+    times = _times_of_stills(paths)
     for index in range(first_frame, len(paths) if end_frame is None else end_frame):
         picture = read_picture(paths[index], grey)
         if width is not None and picture.shape[1] > width:
             size = (width, max(1, round(picture.shape[0] * width / picture.shape[1])))
             picture = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
-        yield Frame(index, float(index), picture)
+        yield Frame(index, times[index], picture)
+
+
+def _times_of_stills(paths: Sequence[Path]) -> tuple[float, ...]:
+    """By their camera's clock; at the times of their camera's clock, or one a second where that does not tell."""
+    return still_times(paths) or tuple(float(second) for second in range(len(paths)))
 
 
 def _stills(folder: Path) -> list[Path]:

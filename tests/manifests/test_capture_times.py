@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from manifests.capture_times import captured_at, clock_s, exif_tags, still_times
+from manifests.media import frames, probe
 
 MAKE, EXIF_FOLDER, TIME, TIME_DIGITISED, FRACTION, ZONE = 0x010F, 0x8769, 0x9003, 0x9004, 0x9291, 0x9011
 
@@ -68,6 +69,27 @@ def test_times_that_go_back_or_are_missing_are_none_at_all(tmp_path: Path) -> No
     assert still_times([*series(tmp_path, "3", "5"), picture(tmp_path / "x.jpg", {})]) is None
     (tmp_path / "y.jpg").write_bytes(b"damaged")
     assert still_times([tmp_path / "y.jpg"]) is None
+
+
+def test_media_are_told_at_their_cameras_times(tmp_path: Path) -> None:
+    series(tmp_path, "3", "8", "13", "18")
+    told = probe(tmp_path)
+    assert told.pts_s == (0, 5, 10, 15)
+    assert (told.duration_s, told.mean_fps, told.variable_frame_rate) == (20, 0.2, False)
+    assert [frame.pts_s for frame in frames(tmp_path, 1, 3)] == [5, 10]
+
+
+def test_media_at_uneven_times_vary(tmp_path: Path) -> None:
+    series(tmp_path, "3", "8", "13", "40")
+    assert probe(tmp_path).variable_frame_rate
+
+
+def test_media_without_times_are_a_picture_a_second(tmp_path: Path) -> None:
+    picture(tmp_path / "0.jpg", {TIME: "2024:05:17 12:00:05"})
+    picture(tmp_path / "1.jpg", {})
+    told = probe(tmp_path)
+    assert (told.pts_s, told.duration_s, told.mean_fps) == ((0, 1), 2, 1)
+    assert [frame.pts_s for frame in frames(tmp_path)] == [0, 1]
 
 
 def test_a_png_without_exif_is_not_decoded_to_look_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

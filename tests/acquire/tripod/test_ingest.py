@@ -183,6 +183,7 @@ def test_a_series_over_two_folders_is_one_footage_in_order_of_time(card: Path, w
     assert (row.frames, row.interval_s, row.varying, row.captured_at) == (6, 5.0, (), "2024-05-17T12:00:00+02:00")
     assert row.focal_length_mm == 24.0
     assert row.exposure_s == pytest.approx(0.02)
+    assert (row.duration_s, row.mean_fps, row.variable_frame_rate) == (30, 0.2, False)
     folder = workspace.resolve(row.path or "")
     shown = [int(frame.picture[0, 0, 0]) for frame in frames(folder)]
     assert shown == pytest.approx([20 + 20 * index for index in range(6)], abs=1)
