@@ -27,10 +27,14 @@ from manifests.media import Frame
 
 BLOCKS_A_SIDE = 4
 LEAST_RESPONSE = 0.1  # of a block's correlation peak
+SURE_SHARE = 0.5  # of the blocks with texture: where fewer agree, their peaks are looked for near where all together point
+LEAST_TOGETHER = 0.15  # of the response of all blocks together; unrelated pictures answer with less than 0.1, leaves leave 0.2
 LEAST_CONTRAST = 1.0  # grey levels of fine detail that a block needs to vote
 LEAST_AGREEING = 3  # blocks
 LEAST_AGREEING_SHARE = 0.3  # of the blocks with texture; what heavy rain leaves in a median looks like texture before a blank sky
 TOLERANCE_PX = 0.25  # of the measured pictures, within which blocks agree
+RESTING_PX = 1.5  # of the measured pictures, from one window to the next: a faster camera blurs the median
+TOLERANCE_NEAR_PX = 0.5  # the same of blocks whose peaks were looked for
 BREAK = 0.5  # a window ends where a frame resembles its predecessor less than half as well as frames did before
 TELLING = 0.25  # in heavy rain before a blank sky no two frames are alike, and a break cannot be told from their resemblance
 LEAST_KNOWN = 3  # frames whose resemblance to their predecessors tells what is usual
@@ -49,6 +53,9 @@ class _View:
     number: int
     spectra: motion.Spectra
     textured: npt.NDArray[np.bool_]
+    place: motion.Similarity  # of the window that later ones are matched with, against the view's first
+    settled: bool = False  # whether the next window lay where that one does
+    replaced: bool = False
 
 
 @dataclass
@@ -255,26 +262,76 @@ class _Pass:
             # Of either: a watermark in an else dark picture must not speak for the bright one that follows.
             textured = has_contrast | view.textured
             chosen = np.flatnonzero(textured)
-            shifts, responses = motion.block_shifts(view.spectra[chosen], spectra[chosen], self.grid)
-            clear = responses > LEAST_RESPONSE
-            least = max(LEAST_AGREEING, round(LEAST_AGREEING_SHARE * len(chosen)))
-            fitted = motion.fit_similarity(self.grid.centres[chosen][clear], shifts[clear], TOLERANCE_PX, least)
+            if len(chosen) < LEAST_AGREEING:
+                continue
+            reference, moved = view.spectra[chosen], spectra[chosen]
+            fitted = self._fitted(chosen, *motion.block_shifts(reference, moved, self.grid), TOLERANCE_PX)
+            if fitted.agreeing.sum() < SURE_SHARE * len(chosen):
+                fitted = self._fitted_together(chosen, reference, moved, fitted)
             if fitted.agreeing.any():
-                agreeing = np.zeros(self.grid.blocks, bool)
-                agreeing[chosen[clear][fitted.agreeing]] = True
+                place = fitted.after(view.place)
+                self._settle(view, fitted, place, spectra, has_contrast)
                 self.views.remove(view)
                 self.views.append(view)
-                similarity = motion.Similarity(fitted.right_px, fitted.down_px, fitted.scale, fitted.roll_deg, agreeing)
-                return view.number, similarity, textured
+                return view.number, place, textured
         return self._new_view(spectra, has_contrast)
+
+    def _settle(
+        self,
+        view: _View,
+        fitted: motion.Similarity,
+        place: motion.Similarity,
+        spectra: motion.Spectra,
+        has_contrast: npt.NDArray[np.bool_],
+    ) -> None:
+        """Lets a view's second window take the place of its first as the one to match with, if that was taken in motion or in a fade.
+
+        A camera may come to rest in its third window or later; a scene of leaves never agrees well and gets no third reference.
+        """
+        if view.settled:
+            return
+        moving = np.hypot(fitted.right_px, fitted.down_px) > RESTING_PX
+        unlike = fitted.agreeing.sum() < SURE_SHARE * (has_contrast | view.textured).sum() and not view.replaced
+        view.settled = not (moving or unlike)
+        if not view.settled:
+            view.spectra, view.textured, view.place, view.replaced = spectra, has_contrast, place, True
+
+    def _fitted(
+        self, chosen: npt.NDArray[np.int64], shifts: motion.Shifts, responses: npt.NDArray[np.float64], tolerance_px: float
+    ) -> motion.Similarity:
+        """The similarity that the chosen blocks follow; `agreeing` is told of all blocks."""
+        assert self.grid is not None
+        clear = responses > LEAST_RESPONSE
+        least = max(LEAST_AGREEING, round(LEAST_AGREEING_SHARE * len(chosen)))
+        fitted = motion.fit_similarity(self.grid.centres[chosen][clear], shifts[clear], tolerance_px, least)
+        agreeing = np.zeros(self.grid.blocks, bool)
+        agreeing[chosen[clear][fitted.agreeing]] = True
+        return motion.Similarity(fitted.right_px, fitted.down_px, fitted.scale, fitted.roll_deg, agreeing)
+
+    def _fitted_together(
+        self, chosen: npt.NDArray[np.int64], reference: motion.Spectra, moved: motion.Spectra, alone: motion.Similarity
+    ) -> motion.Similarity:
+        """What the blocks follow that peak near where all of them together point, if those are more than agree `alone`."""
+        assert self.grid is not None
+        together, responses = motion.common_shifts(reference[None], moved[None], self.grid)
+        if responses[0] < LEAST_TOGETHER:
+            return alone
+        expected = np.repeat(together, len(chosen), axis=0)
+        near = self._fitted(chosen, *motion.block_shifts_near(reference, moved, self.grid, expected), TOLERANCE_NEAR_PX)
+        if near.agreeing.sum() <= alone.agreeing.sum():
+            return alone
+        follow = near.agreeing[chosen]
+        ((right, down),), _ = motion.common_shifts(reference[None, follow], moved[None, follow], self.grid)
+        return motion.Similarity(float(right), float(down), near.scale, near.roll_deg, near.agreeing)
 
     def _new_view(self, spectra: motion.Spectra, textured: npt.NDArray[np.bool_]) -> tuple[int, motion.Similarity, npt.NDArray[np.bool_]]:
         if textured.sum() < LEAST_AGREEING:  # nothing to match with
             return NO_VIEW, motion.Similarity(np.nan, np.nan, np.nan, np.nan, np.zeros_like(textured)), textured
         number = self.views_begun
         self.views_begun += 1
-        self.views.append(_View(number, spectra, textured))
-        return number, motion.Similarity(0.0, 0.0, 1.0, 0.0, textured.copy()), textured
+        place = motion.Similarity(0.0, 0.0, 1.0, 0.0, textured.copy())
+        self.views.append(_View(number, spectra, textured, place))
+        return number, place, textured
 
     def _frame_offsets(
         self, pictures: npt.NDArray[np.uint8], of_median: motion.Spectra, chosen: npt.NDArray[np.int64]

@@ -35,6 +35,7 @@ LEAST_SIDE_PX = 8
 DETAIL_BOX_PX = 9
 # Standard deviation of the peak that a pure shift gives: narrower, the parabola misses it; wider, rain and noise move it.
 PEAK_PX = 0.8
+NEAR_PX = 3  # how far from where it is expected a block's peak is looked for
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,13 @@ class Similarity:
     scale: float
     roll_deg: float  # counter-clockwise as the viewer sees it
     agreeing: npt.NDArray[np.bool_]
+
+    def after(self, earlier: Similarity) -> Similarity:
+        """Both motions as one, the earlier first; the blocks that agree are this one's."""
+        turn = self.scale * np.exp(-1j * np.radians(self.roll_deg))
+        move = turn * complex(earlier.right_px, earlier.down_px) + complex(self.right_px, self.down_px)
+        scale, roll_deg = earlier.scale * self.scale, earlier.roll_deg + self.roll_deg
+        return Similarity(move.real, move.imag, scale, roll_deg, self.agreeing)
 
 
 def block_side(length: int) -> int:
@@ -133,6 +141,26 @@ def spectra(pictures: npt.NDArray[np.uint8], grid: Grid, chosen: npt.NDArray[np.
 def block_shifts(reference: Spectra, moved: Spectra, grid: Grid) -> tuple[Shifts, npt.NDArray[np.float64]]:
     """How far each block lies from the same block of the reference, and the peak's response: nearly 1 for a pure shift, 0 for none."""
     return _peaks(_phases(reference, moved), grid)
+
+
+def block_shifts_near(reference: Spectra, moved: Spectra, grid: Grid, expected: Shifts) -> tuple[Shifts, npt.NDArray[np.float64]]:
+    """As `block_shifts`, of the highest peak within `NEAR_PX` of where each block is expected; response 0 where none lies there.
+
+    Where leaves, dense rain or a coarse codec have left a block's true peak lower than some other one, this finds it.
+    """
+    surfaces = scipy.fft.irfft2(_phases(reference, moved) * grid.weight, s=(grid.height, grid.width), overwrite_x=True)
+    shifts, responses = np.array(expected, np.float64), np.zeros(len(surfaces))
+    reach = min(NEAR_PX + 1, (min(grid.height, grid.width) - 1) // 2)
+    for number, (surface, (right, down)) in enumerate(zip(surfaces, np.rint(expected).astype(int), strict=True)):
+        near = np.roll(surface, (reach - down, reach - right), (0, 1))[: 2 * reach + 1, : 2 * reach + 1]
+        row, column = (1 + place for place in divmod(int(near[1:-1, 1:-1].argmax()), 2 * reach - 1))
+        peak = float(near[row, column])
+        if peak > 0 and peak >= near[row - 1 : row + 2, column - 1 : column + 2].max():
+            beside = _vertex(float(near[row, column - 1]), peak, float(near[row, column + 1]))
+            below = _vertex(float(near[row - 1, column]), peak, float(near[row + 1, column]))
+            shifts[number] = right + column - reach + beside, down + row - reach + below
+            responses[number] = peak / _highest_peak(grid)
+    return shifts, responses
 
 
 def common_shifts(reference: Spectra, moved: Spectra, grid: Grid) -> tuple[Shifts, npt.NDArray[np.float64]]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from curate.measures import Measures, StillSpan
     from manifests.media import Frame
 
-VERSION = 2  # of what is measured: raised when a stored measure would come out otherwise
+VERSION = 3  # of what is measured: raised when a stored measure would come out otherwise
 VERDICTS = 3  # of how verdicts are taken: raised when the same measures would be judged otherwise
 MEASURED_PX = 320  # longer side of the pictures that are measured
 

@@ -107,6 +107,38 @@ def test_unrelated_blocks_answer_faintly() -> None:
     assert together[0] < 0.2
 
 
+def test_a_peak_is_found_where_it_is_expected_and_nowhere_else() -> None:
+    picture, grid = textured(180, 320, 3), motion.make_grid(180, 320, 4)
+    one, other = (motion.spectra(seen, grid) for seen in (np.rint(picture).astype(np.uint8), moved(picture, 4.3, -2.6)))
+    everywhere, answers = motion.block_shifts(one, other, grid)
+    near, answers_near = motion.block_shifts_near(one, other, grid, np.full((16, 2), (5.4, -3.3)))
+    assert np.allclose(near, everywhere, atol=1e-6)
+    assert np.allclose(answers_near, answers, atol=1e-6)
+    elsewhere = motion.block_shifts_near(one, other, grid, np.full((16, 2), (-4.0, 6.0)))
+    assert (elsewhere[1] < 0.2 * answers).all()
+    assert (np.abs(elsewhere[0] - (-4.0, 6.0)) <= motion.NEAR_PX + 1).all()
+
+
+def test_peaks_wrap_round_the_block_and_blocks_may_be_as_small_as_they_come() -> None:
+    picture, grid = textured(16, 16, 3), motion.make_grid(16, 16, 2)
+    one = motion.spectra(np.rint(picture).astype(np.uint8), grid)
+    shifts, responses = motion.block_shifts_near(one, one, grid, np.zeros((grid.blocks, 2)))
+    assert np.abs(shifts).max() < 1e-3
+    assert np.allclose(responses, motion.block_shifts(one, one, grid)[1])
+
+
+def test_true_peaks_lower_than_others_are_found_where_they_are_expected() -> None:
+    generator = np.random.default_rng(8)
+    picture, grid = textured(180, 320, 3), motion.make_grid(180, 320, 4)
+    noisy = [moved(picture, *shift) + generator.normal(0, 75, picture.shape) for shift in ((0, 0), (1.4, 0.7))]
+    one, other = (motion.spectra(np.clip(seen, 0, 255).astype(np.uint8), grid) for seen in noisy)
+
+    def right(shifts: motion.Shifts) -> int:
+        return int((np.abs(shifts - (1.4, 0.7)).max(axis=1) < 0.5).sum())
+
+    assert right(motion.block_shifts(one, other, grid)[0]) < right(motion.block_shifts_near(one, other, grid, np.zeros((16, 2)))[0])
+
+
 def test_blank_blocks_give_numbers_and_no_warning() -> None:
     grid = motion.make_grid(64, 64, 2)
     shifts, responses = shifts_between(np.zeros((64, 64), np.uint8), np.full((64, 64), 9, np.uint8), grid)
@@ -184,6 +216,20 @@ def test_zoom_and_roll_of_pictures_have_the_signs_of_the_viewer() -> None:
     assert fitted.scale == pytest.approx(1.01, abs=0.001)
     assert fitted.roll_deg == pytest.approx(0.5, abs=0.04)
     assert abs(fitted.right_px) + abs(fitted.down_px) < 0.1
+
+
+def test_two_motions_are_those_of_one_after_the_other() -> None:
+    points, agreeing = np.random.default_rng(4).uniform(-100, 100, (20, 2)), np.ones(20, bool)
+    first, second = motion.Similarity(3.0, -1.0, 1.02, 2.0, agreeing), motion.Similarity(-0.5, 4.0, 0.97, -5.0, agreeing)
+
+    def seen(points: npt.NDArray[np.float64], by: motion.Similarity) -> npt.NDArray[np.float64]:
+        angle = np.radians(by.roll_deg)
+        turn = by.scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])  # rows grow downwards
+        return np.asarray(points @ turn.T + (by.right_px, by.down_px))
+
+    assert np.allclose(seen(seen(points, first), second), seen(points, second.after(first)))
+    fitted = motion.fit_similarity(points, seen(points, first) - points, 0.5, 3)
+    assert (fitted.right_px, fitted.scale, fitted.roll_deg) == pytest.approx((3.0, 1.02, 2.0), abs=0.05)
 
 
 def test_blocks_that_agree_on_nothing_give_no_answer() -> None:
