@@ -32,14 +32,15 @@ def tell_coming(coming: Iterable[Coming], as_json: bool) -> int:
         told.append(one)
         click.echo(json.dumps(dataclasses.asdict(one)) if as_json else _coming(one))
     wanted = [one for one in told if one.error is None and one.reason is None]
+    fetched = {one.url: one for one in wanted}.values()  # a video is fetched once for all its time ranges
     failed = sum(one.error is not None for one in told)
     total = {
         "videos": len(wanted),
         "hours": round(sum(one.duration_s or 0.0 for one in wanted) / 3600, 3),
         "of_unknown_length": sum(one.duration_s is None for one in wanted),
-        "bytes": sum(one.bytes or 0 for one in wanted),
-        "estimated_bytes": sum(one.bytes or 0 for one in wanted if one.estimated),
-        "of_unknown_size": sum(one.bytes is None for one in wanted),
+        "bytes": sum(one.bytes or 0 for one in fetched),
+        "estimated_bytes": sum(one.bytes or 0 for one in fetched if one.estimated),
+        "of_unknown_size": sum(one.bytes is None for one in fetched),
         "rejected": sum(one.reason is not None for one in told),
         "failed": failed,
     }
@@ -90,7 +91,7 @@ def _outcome(group: Group) -> str:
     if group.status == "ok":
         return f"{group.duration_s / 3600:.2f} h, {shown_size(group.bytes)}"
     if group.status == "rejected":
-        return "not asked for again while the filter stands"
+        return "not asked for again while --licence stands" if group.reason == "licence" else "not asked for again"
     again = f"{group.due} due now" if group.retryable else "never by itself"
     later = "" if group.next_attempt_at is None else f", next after {local(group.next_attempt_at)}"
     return f"asked again: {again}{later}; {group.attempts} attempts so far: {group.advice}"

@@ -199,7 +199,7 @@ def test_status_tells_of_each_kind_what_it_is_and_what_can_be_done(failures: Pat
     assert "private asked again: never by itself; 2 attempts so far" in text
     assert "such as bbbbbbbbbbb (2 attempts, last 2024-05-17" in text
     assert "yt-dlp 1): It is private" in text
-    assert "rejected: licence not asked for again while the filter stands" in text
+    assert "rejected: licence not asked for again while --licence stands" in text
 
 
 def test_status_row_by_row(failures: Path) -> None:

@@ -90,6 +90,7 @@ def test_bad_lines_and_lists_that_fail_are_told(site: Site, pages: Youtube) -> N
 
 COMING = [
     Coming("u1", "a", title="Rain \x1b[2J", duration_s=3600.0, bytes=10**9),
+    Coming("u1", "a#t=0-1800", title="Rain", duration_s=1800.0, bytes=10**9),
     Coming("u2", "b", title="More", duration_s=1800.0, bytes=5 * 10**8, estimated=True),
     Coming("u3", "c", title="Live"),
     Coming("u4", "d", title="Snow", reason="licence: none stated"),
@@ -101,9 +102,9 @@ def test_the_total_as_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert tell_coming(COMING, as_json=False) == 3
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "a: Rain (60.0 min, 1.0 GB)"
-    assert "about 500.0 MB" in lines[1]
-    assert lines[2] == "c: Live (length unknown, size unknown)"
-    assert lines[-2] == "3 videos, 1.50 h, 1.5 GB (500.0 MB of them estimated); length unknown of 1, size of 1"
+    assert "about 500.0 MB" in lines[2]
+    assert lines[3] == "c: Live (length unknown, size unknown)"
+    assert lines[-2] == "4 videos, 2.00 h, 1.5 GB (500.0 MB of them estimated); length unknown of 1, size of 1"
     assert lines[-1] == "1 not wanted, 1 cannot be had"
 
 
