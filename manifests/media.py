@@ -10,6 +10,7 @@ A hostile file can abort or hang the decoder: call these inside a child process 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import itertools
@@ -288,7 +289,7 @@ def _probe_stills(folder: Path) -> Probe:
         if len(sizes) > 1:
             raise MediaError(f"{path}: {width}x{height} px, unlike the pictures before it; one folder holds one size")
     width, height = sizes.pop()
-    times = _times_of_stills(paths)
+    times = _times_of_stills(folder, paths)
     duration_s = _duration(list(times)) or 1.0
     varies = len(times) > 2 and float(np.ptp(np.diff(times))) > _CLOCK_ROUNDING_S
     codec = paths[0].suffix.lower().lstrip(".")
@@ -299,7 +300,7 @@ def _frames_of_stills(folder: Path, first_frame: int, end_frame: int | None, wid
     paths = _stills(folder)
     if end_frame is not None and end_frame > len(paths):
         raise MediaError(f"{folder}: holds {len(paths)} pictures, and number {end_frame} is asked for; has the folder changed?")
-    times = _times_of_stills(paths)
+    times = _times_of_stills(folder, paths)
     for index in range(first_frame, len(paths) if end_frame is None else end_frame):
         picture = read_picture(paths[index], grey)
         if width is not None and picture.shape[1] > width:
@@ -308,8 +309,13 @@ def _frames_of_stills(folder: Path, first_frame: int, end_frame: int | None, wid
         yield Frame(index, times[index], picture)
 
 
-def _times_of_stills(paths: Sequence[Path]) -> tuple[float, ...]:
-    """By their camera's clock; at the times of their camera's clock, or one a second where that does not tell."""
+def _times_of_stills(folder: Path, paths: Sequence[Path]) -> tuple[float, ...]:
+    """By their camera's clock; one a second where that does not tell."""
+    return _clock_times(tuple(paths), folder.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4)  # of thousands of pictures a span may be one, asked for after another
+def _clock_times(paths: tuple[Path, ...], _changed_ns: int) -> tuple[float, ...]:
     return still_times(paths) or tuple(float(second) for second in range(len(paths)))
 
 

@@ -79,6 +79,20 @@ def test_media_are_told_at_their_cameras_times(tmp_path: Path) -> None:
     assert [frame.pts_s for frame in frames(tmp_path, 1, 3)] == [5, 10]
 
 
+def test_the_headers_of_a_series_are_read_once_for_all_its_spans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = series(tmp_path, "3", "8", "13", "18")
+    assert [next(frames(tmp_path, index, index + 1)).pts_s for index in range(3)] == [0, 5, 10]
+
+    def refuse(*_arguments: object) -> None:
+        raise AssertionError("a header is read again")
+
+    monkeypatch.setattr("manifests.capture_times._told_by", refuse)
+    assert next(frames(tmp_path, 3, 4)).pts_s == 15
+    monkeypatch.undo()
+    made[3].unlink()
+    assert probe(tmp_path).pts_s == (0, 5, 10)
+
+
 def test_media_at_uneven_times_vary(tmp_path: Path) -> None:
     series(tmp_path, "3", "8", "13", "40")
     assert probe(tmp_path).variable_frame_rate
