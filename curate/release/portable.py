@@ -38,6 +38,7 @@ def portable_footage(footage: Footage) -> Footage:
         source_id=portable_source(footage.source_id),
         origin=_portable_origin(footage.origin),
         also_at=tuple(portable_source(source) for source in footage.also_at),
+        parts=tuple(_file_name(part) for part in footage.parts),
     )
 
 

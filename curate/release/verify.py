@@ -89,12 +89,12 @@ def _sums(folder: Path, findings: list[Finding]) -> dict[str, str]:
 def _plain_files(folder: Path, sums: dict[str, str], findings: list[Finding]) -> set[str]:
     """The plain files that SHA256SUMS names (all, where it cannot be read); what is amiss with the names is found."""
     names = set(file_names(folder))
-    for name in sorted(names - {SUMS}):
+    for name in sorted(names):
         if (folder / name).is_symlink():
             findings.append(Finding("files", name, f"is a symbolic link to {(folder / name).readlink()}, not a plain file"))
         elif not (folder / name).is_file():
             findings.append(Finding("files", name, "is no plain file"))
-        elif sums and name not in sums:
+        elif sums and name not in sums and name != SUMS:
             findings.append(Finding("files", name, f"is not in {SUMS}"))
     for name in sums:
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:

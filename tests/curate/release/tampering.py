@@ -93,23 +93,17 @@ def _flips() -> Iterator[Tampering]:
 
 
 def _files() -> Iterator[Tampering]:
-    def extra(folder: Path) -> None:
-        (folder / "notes.txt").write_text("mine")
+    def linked(name: str) -> Callable[[Path], None]:
+        def apply(folder: Path) -> None:
+            (folder / name).rename(folder.parent / "elsewhere")
+            (folder / name).symlink_to(folder.parent / "elsewhere")
 
-    def lock(folder: Path) -> None:
-        (folder / "scenes.parquet.lock").touch()
+        return apply
 
-    def linked(folder: Path) -> None:
-        (folder / "splits.tsv").rename(folder.parent / "elsewhere.csv")
-        (folder / "splits.tsv").symlink_to(folder.parent / "elsewhere.csv")
-
-    def linked_folder(folder: Path) -> None:
-        (folder / "more").symlink_to(folder / "figures")
-
-    yield Tampering("extra-file", extra, "files", "notes.txt: is not in SHA256SUMS")
-    yield Tampering("extra-lock", lock, "files", "scenes.parquet.lock: is not in SHA256SUMS")
-    yield Tampering("linked-file", linked, "files", "splits.tsv: is a symbolic link to .*elsewhere.csv")
-    yield Tampering("linked-folder", linked_folder, "files", "more: is a symbolic link to .*figures")
+    for name in ("notes.txt", "scenes.parquet.lock"):
+        yield Tampering(f"extra-{name}", lambda folder, name=name: (folder / name).touch(), "files", f"{name}: is not in SHA256SUMS")  # type: ignore[misc]
+    for name in ("splits.tsv", "SHA256SUMS", "figures"):
+        yield Tampering(f"linked-{name}", linked(name), "files", f"{name}: is a symbolic link to .*elsewhere")
     for name in ("README.md", "rain.parquet", SHARD, "figures/samples.png"):
         yield Tampering(f"missing-{name}", lambda folder, name=name: (folder / name).unlink(), "files", f"^{name}: is missing")  # type: ignore[misc]
 
@@ -206,19 +200,12 @@ def _members() -> Iterator[Tampering]:
     def doubled(place: int) -> Callable[[list[Entry]], None]:
         return lambda members: members.insert(place, members[place])
 
-    def garbage(folder: Path) -> None:
-        content = bytearray((folder / SHARD).read_bytes())
-        content[-5] = 7
-        (folder / SHARD).write_bytes(content)
-        write_sums(folder)
+    def becomes(content: Callable[[bytes], bytes]) -> Callable[[Path], None]:
+        def apply(folder: Path) -> None:
+            (folder / SHARD).write_bytes(content((folder / SHARD).read_bytes()))
+            write_sums(folder)
 
-    def longer(folder: Path) -> None:
-        (folder / SHARD).write_bytes((folder / SHARD).read_bytes() + bytes(10240))
-        write_sums(folder)
-
-    def empty(folder: Path) -> None:
-        (folder / SHARD).write_bytes(b"")
-        write_sums(folder)
+        return apply
 
     def extended(folder: Path) -> None:
         members = entries(folder / SHARD)
@@ -255,9 +242,10 @@ def _members() -> Iterator[Tampering]:
         yield Tampering(f"header-{field}", _changed(_header(field, value)), "shards", "its header is not one of a release")
     yield Tampering("cut-in-content", _cut(0.4), "shards", "breaks off: .* bytes are there|breaks off after")
     yield Tampering("cut-in-end", _cut(0.995), "shards", "breaks off|holds more or less than zeros")
-    yield Tampering("garbage-behind", garbage, "shards", "holds more or less than zeros after its last member")
-    yield Tampering("longer", longer, "shards", "holds more or less than zeros")
-    yield Tampering("empty-shard", empty, "shards", "breaks off after 0 bytes")
+    more = "holds more or less than zeros after its last member"
+    yield Tampering("garbage-behind", becomes(lambda content: content[:-5] + b"more!"), "shards", more)
+    yield Tampering("longer", becomes(lambda content: content + bytes(10240)), "shards", more)
+    yield Tampering("empty-shard", becomes(lambda _: b""), "shards", "breaks off after 0 bytes")
     yield Tampering("shard-gone", gone, "shards", "is missing, or not in SHA256SUMS, and the index has 7 members in it")
     yield Tampering("shard-added", another, "shards", "train-000001.tar: scenes/.*: is in the shard and not in the index")
 

@@ -26,8 +26,8 @@ QUICK = {
     "bit-shards/train-000000.tar-0.5",
     "bit-scenes.parquet-0.5",
     "bit-sums-0.3",
-    "extra-file",
-    "linked-file",
+    "extra-notes.txt",
+    "linked-splits.tsv",
     "removed-00.png",
     "added-more.txt",
     "renamed-1",
@@ -101,7 +101,13 @@ def test_kinds_end_the_command_apart(copy: Path) -> None:
     assert CliRunner().invoke(main, arguments).exit_code == 0
     by_name = {case.name: case for case in TAMPERINGS}
     codes = []
-    for name in ("croissant-sum", "place-leak", "removed-00.png", "index-mask-gone", "extra-file"):  # each with a smaller code than before
+    for name in (
+        "croissant-sum",
+        "place-leak",
+        "removed-00.png",
+        "index-mask-gone",
+        "extra-notes.txt",
+    ):
         by_name[name].apply(copy)
         codes.append(CliRunner().invoke(main, arguments).exit_code)
     assert codes == [9, 8, 6, 5, 4]
