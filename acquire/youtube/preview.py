@@ -74,6 +74,8 @@ def preview(
         due, not_due, there = asking.sorted_out(stated)
         if there or not_due:
             say(f"{there} links: there already; {len(not_due)}: not due yet, or not wanted")
+        if (pages := sum(stated[link] is None for link in due)) > SAMPLE:
+            say(f"{pages} videos are asked for one by one, at most {settings.hourly_budget} an hour of those on YouTube; Ctrl-C ends it")
         rates = [row.bytes / row.duration_s for row in archive.rows.values() if row.source == "youtube" and row.bytes and row.duration_s]
         for link in due:
             offer = stated[link]

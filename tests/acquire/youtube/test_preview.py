@@ -66,6 +66,14 @@ def test_it_keeps_to_the_pace_and_leaves_a_closed_site(site: Site, pages: Youtub
     assert [offer.error_kind for offer in offers] == [None, None, "bot_check"]
 
 
+def test_many_pages_are_announced(site: Site, pages: Youtube) -> None:
+    names = [f"{index:011}" for index in range(SAMPLE + 1)]
+    pages.answers |= dict.fromkeys(names, refusal("Private video"))
+    said: list[str] = []
+    assert len(list(preview(names, QUICK, site.workspace, say=said.append))) == len(names)
+    assert said == [f"{len(names)} videos are asked for one by one, at most 300 an hour of those on YouTube; Ctrl-C ends it"]
+
+
 def test_what_is_there_or_not_due_is_left_out(site: Site, pages: Youtube) -> None:
     pages.answers |= {"aaaaaaaaaaa": video(site.url), "bbbbbbbbbbb": refusal("Private video")}
     youtube(["aaaaaaaaaaa", "bbbbbbbbbbb"], QUICK, site.workspace)
