@@ -15,6 +15,7 @@ import pytest
 
 from acquire.failures import Refused
 from acquire.youtube import YoutubeSettings, download, youtube
+from acquire.youtube.archive import Archive
 from acquire.youtube.links import Link
 from manifests.files import read_rows
 from manifests.tables import Footage
@@ -107,6 +108,28 @@ def test_a_video_and_two_ranges_of_it_come_once(web: Web, pages: dict[str, Any],
     assert web.asked == []
 
 
+@pytest.mark.parametrize("written", [False, True])
+def test_a_kill_about_the_row_asks_for_no_media_again(written: bool, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Just before the row is written, or just after it and before what it came from is swept away."""
+    workspace, save = Workspace(tmp_path / "work"), Archive.save
+
+    def killed(self: Archive, row: Footage) -> None:
+        if written:
+            save(self, row)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Archive, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        youtube([f"{web.url}/clip.mp4"], SETTINGS, workspace)
+    assert list((workspace.root / "footage" / ".incoming").glob("*/*")) != []
+    monkeypatch.undo()
+    web.asked.clear()
+    youtube([f"{web.url}/clip.mp4"], SETTINGS, workspace)
+    assert {one.byte_range for one in web.asked} == (set() if written else {"bytes=0-0"})
+    assert [row.frames for row in rows(workspace).values()] == [FRAMES]
+    assert list((workspace.root / "footage" / ".incoming").glob("*/*")) == []
+
+
 def test_a_range_of_what_is_still_live_is_refused(web: Web, clip: Path, tmp_path: Path) -> None:
     with live(clip, web.folder / "live", shown=8) as index:
         link = Link(f"{web.url}/live/{index.name}", "x#t=1-2", "direct", start_s=1.0, end_s=2.0)
@@ -159,7 +182,7 @@ def test_nothing_of_a_sources_names_leads_out_of_the_workspace(
 
 
 def outside(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and "work" not in path.parts)
+    return sorted(path for path in folder.rglob("*") if path.is_file() and "work" not in path.parts and path.suffix != ".lock")
 
 
 @pytest.mark.parametrize(
