@@ -27,6 +27,7 @@ from curate.release.likeness import MOST_SHIFT_S, Cells, Match, find
 from curate.release.portable import frame_name, portable_source
 from curate.release.tables import Tables, read_tables
 from curate.scene_files import SceneFiles, write_scene
+from manifests.errors import InputError
 from manifests.executors import run_rows
 from manifests.files import Provenance, append_rows, compact, fingerprint, read_rows, table_exists
 from manifests.media import Picture, frames
@@ -76,14 +77,17 @@ class Rebuilding:
 def rebuild(table: Path, workspace: Workspace, *, workers: int = 0) -> Rebuilding:
     """Rebuild the scenes of a release (`table`: its scenes.parquet) in a workspace with the footage, and add them to its scenes table.
 
-    Places and splits are those of the release. What was rebuilt before from the same footage is not decoded again. Raises InputError
-    where there is no release, or no footage at all.
+    Places and splits are those of the release. What was unpacked, or rebuilt before from the same footage, is not decoded again. Raises
+    InputError where there is no release, no footage at all, or a workspace with scenes of its own choosing.
     """
     tables = read_tables(table.parent)
+    if table_exists(workspace.table(Segment)):
+        raise InputError(f"{workspace.table(Segment)}: scenes are chosen in this folder; rebuild those of a release in one of their own")
     footage = [row for row in read_rows(Footage, workspace.table(Footage)) if row.status == "ok" and row.path is not None]
     jobs = _jobs(tables, footage)
     known = _known(workspace)
-    done = [_again(job, known[_made_from(job)]) for job in jobs if _made_from(job) in known]
+    there = {job.scene.scene_id: row for job in jobs if (row := known.get(job.scene.sha256) or known.get(_made_from(job))) is not None}
+    done = [_again(job, there[job.scene.scene_id]) for job in jobs if job.scene.scene_id in there]
     provenance = Provenance("curate sequences --from", {"version": tables.about["version"], "release": tables.about["scenes_fingerprint"]})
 
     def save(rows: Sequence[Rebuilt]) -> None:
@@ -92,7 +96,7 @@ def rebuild(table: Path, workspace: Workspace, *, workers: int = 0) -> Rebuildin
 
     run_rows(
         partial(_work, workspace=workspace),
-        [job for job in jobs if _made_from(job) not in known],
+        [job for job in jobs if job.scene.scene_id not in there],
         name=lambda job: job.scene.scene_id,
         on_error=lambda job, error: [Rebuilt(job.scene.scene_id, "failed", error)],
         save=save,
@@ -136,17 +140,17 @@ def _made_from(job: _Job) -> str:
     return fingerprint("rebuild", VERSION, asdict(job.scene), None if job.footage is None else job.footage.sha256)
 
 
-def _known(workspace: Workspace) -> dict[str, Scene]:
-    """The workspace's scenes whose pictures are there, by what they were made from."""
+def _known(workspace: Workspace) -> dict[str | tuple[str, ...], Scene]:
+    """The workspace's scenes whose pictures are there, by what they were made from and by their frames' hashes."""
     table = workspace.table(Scene)
     rows = read_rows(Scene, table) if table_exists(table) else []
     there = [row for row in rows if row.frames and all(workspace.resolve(frame).exists() for frame in row.frames)]
-    return {row.measured_from: row for row in there}
+    return {key: row for row in there for key in (row.measured_from, row.sha256)}
 
 
 def _again(job: _Job, row: Scene) -> Rebuilt:
     outcome: Outcome = "same" if row.sha256 == job.scene.sha256 else "close"
-    return Rebuilt(job.scene.scene_id, outcome, "rebuilt before", row)
+    return Rebuilt(job.scene.scene_id, outcome, "there before", row)
 
 
 def _work(job: _Job, workspace: Workspace) -> list[Rebuilt]:

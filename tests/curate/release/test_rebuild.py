@@ -21,6 +21,8 @@ from acquire.youtube.settings import YoutubeSettings
 from curate.cli import main
 from curate.release.build import build
 from curate.release.rebuild import Rebuilt, rebuild
+from curate.release.rights import Profile
+from curate.release.unpack import unpack
 from curate.scene_files import write_scene
 from manifests.checks import check
 from manifests.errors import InputError
@@ -62,7 +64,7 @@ def with_footage(workspace: Workspace, media: Path, url: str = URL) -> Footage:
     return row
 
 
-def release(workspace: Workspace, footage: Footage) -> Path:
+def release(workspace: Workspace, footage: Footage, profile: Profile = "links") -> Path:
     """Choose some frames of the footage by hand, and release them; gives the release's scenes table."""
     times = tuple(index / CLIP.fps for index in CHOSEN)
     segment = Segment(f"{footage.footage_id}-000000", footage.footage_id, 0, CLIP.frames, verdict="static")
@@ -72,9 +74,9 @@ def release(workspace: Workspace, footage: Footage) -> Path:
     scene = Scene(files.scene_id, segment.segment_id, footage.footage_id, footage.source_id, split="test", place_id="here")
     scene = replace(scene, frames=files.frames, frame_index=CHOSEN, pts_s=times, sha256=files.sha256, median=files.median)
     scene = replace(scene, width=files.width, height=files.height, crop_left=8, crop_top=4)
-    for row in (segment, rain, scene):
+    for row in (footage, segment, rain, scene):
         write_rows(type(row), workspace.table(type(row)), [row], Provenance("a test"))
-    return build(workspace).folder / "scenes.parquet"
+    return build(workspace, profile=profile).folder / "scenes.parquet"
 
 
 def encoded(clip: Path, to: Path, *, crf: int = 26, scale: float = 1.0, drop: tuple[int, ...] = ()) -> Path:
@@ -177,6 +179,19 @@ def test_what_was_rebuilt_is_not_decoded_again(released: Path, clip: Path, tmp_p
     again = rebuild(released, workspace)
     assert (again.counts, again.fingerprint) == ({"close": 1}, first.fingerprint)
     assert workspace.table(Scene).read_bytes() == before
+
+
+def test_what_was_unpacked_is_there_and_own_scenes_are_let_alone(released: Path, clip: Path, tmp_path: Path) -> None:
+    publisher = Workspace(tmp_path / "publisher")
+    table = release(publisher, replace(with_footage(publisher, clip), licence="CC-BY"), profile="own")
+    with pytest.raises(InputError, match=r"scenes are chosen in this folder; rebuild those of a release in one of their own"):
+        rebuild(table, publisher)
+    reader = Workspace(tmp_path / "reader")
+    unpack(table.parent, reader)
+    write_rows(Footage, reader.table(Footage), [], Provenance("a test"))
+    before = read_rows(Scene, reader.table(Scene))
+    assert rebuild(table, reader).counts == {"same": 1}
+    assert read_rows(Scene, reader.table(Scene)) == before
 
 
 def test_from_links_alone_over_the_web(clip: Path, tmp_path: Path) -> None:
