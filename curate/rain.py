@@ -26,6 +26,7 @@ import scipy.fft
 Grey = npt.NDArray[np.uint8]  # HW
 Plane = npt.NDArray[np.float32]  # HW
 Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
 
 CANDIDATE_LEVEL = 3  # grey levels above which a pixel may be rain: above rounding and most codecs' noise
 LEAST_BLOB_PX = 5  # pixels; smaller blobs have no orientation worth the name
@@ -103,7 +104,7 @@ class Streaks:
     orientation_deg: float | None
     length_px: float | None
     width_px: float | None
-    cells: npt.NDArray[np.bool_]  # CELLS x CELLS: which hold a streak that lies along the frame's orientation
+    cells: Counts  # CELLS x CELLS: how many streaks along the frame's orientation each holds
 
 
 def median_residual(frame: Grey, median: Grey) -> Residual:
@@ -129,7 +130,7 @@ def measure(residual: Residual, seen: Seen | None = None) -> Streaks:
     amplitude = float(rises.mean()) if rises.size else 0.0
     bright_to_dark = float((1 + np.sum(rises**2)) / (1 + np.sum(falls**2)))
     blobs = find_blobs(candidates)
-    nothing = np.zeros((CELLS, CELLS), dtype=bool)
+    nothing = np.zeros((CELLS, CELLS), dtype=np.int64)
     if blobs.length_px.size < LEAST_BLOBS:
         return Streaks(cover, amplitude, bright_to_dark, 0.0, 0.0, None, None, None, nothing)
     peaks = blob_peaks(residual.bright, blobs)
@@ -262,16 +263,28 @@ def extent(covariance: Plane, orientation_deg: float) -> tuple[float, float]:
     return _half_width(lags, along / along[0]), across_px / math.sqrt(2)
 
 
-def aligned_cells(blobs: Blobs, peaks: Floats, orientation_deg: float) -> npt.NDArray[np.bool_]:
-    """Which cells of a CELLS x CELLS grid hold a streak along the orientation that is not much fainter than the others."""
+def aligned_cells(blobs: Blobs, peaks: Floats, orientation_deg: float) -> Counts:
+    """How many streaks each cell of a CELLS x CELLS grid holds: blobs along the orientation, not much fainter than the others."""
     height, width = blobs.labels.shape
     away_deg = np.abs((np.degrees(blobs.orientation_rad) - orientation_deg + 90) % 180 - 90)
     streaks = (away_deg <= ALIGNED_DEG) & (blobs.length_px >= 2 * blobs.width_px)
     if streaks.any():
         streaks &= peaks >= STRONG * np.average(peaks[streaks], weights=blobs.area_px[streaks])
-    cells = np.zeros((CELLS, CELLS), dtype=bool)
-    cells[(blobs.y_px[streaks] * CELLS / height).astype(int), (blobs.x_px[streaks] * CELLS / width).astype(int)] = True
+    cells = np.zeros((CELLS, CELLS), dtype=np.int64)
+    np.add.at(cells, ((blobs.y_px[streaks] * CELLS / height).astype(int), (blobs.x_px[streaks] * CELLS / width).astype(int)), 1)
     return cells
+
+
+def spread(cells: Counts, seen: Seen) -> float:
+    """Over which share of the seen cells streaks spread, 0-1: 1 when all hold equally many but for chance, 1/n when all lie in 1 of n.
+
+    The participation ratio, freed of what chance (a Poisson number in each cell) adds to the squares.
+    """
+    counts = cells[seen.cells]
+    total, pairs = int(counts.sum()), int(np.sum(counts * (counts - 1)))
+    if not pairs:
+        return total / max(1, counts.size)
+    return min(1.0, total * (total - 1) / (counts.size * pairs))
 
 
 def differing_share(one: Grey, other: Grey) -> float:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from curate.rain import Grey
     from curate.rain_series import RainSeries
 
-VERSION = 3  # of what is measured: raised when a stored measure would come out otherwise
+VERSION = 4  # of what is measured: raised when a stored measure would come out otherwise
 MEASURING = ("measured_pixels", "window_frames", "difference_gap_s")  # settings that a stored measure depends on
 
 TIMEOUT_S = 600.0  # for a segment, and half a second more for each of its frames
@@ -44,7 +44,7 @@ class RainDiversitySettings:
     tilt_deg: Annotated[float, "most degrees from vertical"] = 60.0
     elongation: Annotated[float, "least length to width of the streaks"] = 3.0
     bright_to_dark: Annotated[float, "least energy of brightening to energy of darkening"] = 1.8
-    cells: Annotated[float, "least share of an 8x8 grid of cells that streaks touch"] = 0.35
+    cells: Annotated[float, "least share of an 8x8 grid of cells that streaks spread over"] = 0.25
     least_cover: Annotated[float, "least share of pixels brightened by rain"] = 0.002
     most_cover: Annotated[float, "most share of pixels brighter than the temporal median: it fails near 0.5"] = 0.35
     difference: Annotated[float, "least share of their rain that two frames do not have in common"] = 0.3

@@ -14,11 +14,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from curate.rain import CANDIDATE_LEVEL, Grey, Seen, Streaks, differing_share, impulse_residual, measure, median_residual
+from curate.rain import CANDIDATE_LEVEL, Grey, Seen, Streaks, differing_share, impulse_residual, measure, median_residual, spread
 from manifests.media import Frame
 
 REPEATED_SHARE = 2e-4  # a frame with fewer pixels than this off its predecessor's by CANDIDATE_LEVEL repeats it
-CELL_FRAMES = 0.1  # share of a window's frames in which a cell must hold a streak to count as touched
 
 IMPRINT = 32  # a frame's rain is known again by its light in so many by so many cells
 COMPARED_AT_ONCE = 512  # frames
@@ -129,8 +128,7 @@ def _measure_window(series: RainSeries, window: _Window, gap_s: float, seen: See
         if late < len(times):
             series.difference.append(differing_share(rises[early], rises[late]))
     for name, streaks in series.streaks.items():
-        touched = np.mean([entry.cells for entry in streaks[first:]], axis=0)
-        series.window_cells[name].append(seen.share((touched >= CELL_FRAMES) & seen.cells))
+        series.window_cells[name].append(spread(np.sum([entry.cells for entry in streaks[first:]], axis=0), seen))
     return _imprints(rises)
 
 

@@ -125,10 +125,11 @@ class Segment:
     frozen_fraction: Annotated[float | None, "share of frames in stretches (of ten frames or more) that repeat one picture"] = None
     flashes: Annotated[int | None, "brief flashes (lightning, exposure steps back and forth)"] = None
     overlay_fraction: Annotated[float | None, "share of the picture under a sharp overlay that stays while what is round it changes"] = None
-    crop_left: Annotated[int | None, "left edge of the picture without black bars, px"] = None
-    crop_top: Annotated[int | None, "top edge of the picture without black bars, px"] = None
-    crop_width: Annotated[int | None, "width without black bars, px"] = None
-    crop_height: Annotated[int | None, "height without black bars, px"] = None
+    undecoded_fraction: Annotated[float | None, "share of the frames that were not decoded, since key frames showed the camera move"] = None
+    crop_left: Annotated[int | None, "left edge of the picture without black bars; of a kept span, nor overlays at its rim; px"] = None
+    crop_top: Annotated[int | None, "top edge of the picture without black bars; of a kept span, nor overlays at its rim; px"] = None
+    crop_width: Annotated[int | None, "width of that part, px"] = None
+    crop_height: Annotated[int | None, "height of that part, px"] = None
     mask: Annotated[str | None, "PNG of the whole picture, 255 where camera and scene are static"] = None
     measured_from: Annotated[str, "hash of content, measuring settings and stage version: the resume key"] = ""
     decided_from: Annotated[str, "hash of measured_from and the thresholds: rows decided under others are decided anew"] = ""
@@ -160,7 +161,7 @@ class Rain:
     concentration: Annotated[float | None, "median over frames, of the residual that spoke"] = None
     elongation: Annotated[float | None, "length to width of the streaks, median over frames"] = None
     bright_to_dark: Annotated[float | None, "energy of brightening to energy of darkening, median over frames: rain brightens"] = None
-    cells: Annotated[float | None, "share of an 8x8 grid of cells that streaks along the orientation keep touching"] = None
+    cells: Annotated[float | None, "share of an 8x8 grid of cells that streaks along the orientation spread over: 1 evenly, 1/n when all lie in 1 of n"] = None
     cover: Annotated[float | None, "median over frames"] = None
     median_cover: Annotated[float | None, "share of pixels brighter than the temporal median, median over frames: it fails near 0.5"] = None
     length_px: Annotated[float | None, "median over frames, px"] = None

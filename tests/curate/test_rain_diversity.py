@@ -67,7 +67,7 @@ def test_rain_is_kept_without_a_reason() -> None:
         ({"orientation_deg": 178.2}, "streaks lie flat: 178° (at most 60° from vertical)"),
         ({"elongation": 1.36}, "no streaks but spots: 1.4 times as long as wide (least 3)"),
         ({"bright_to_dark": 1.02}, "darkens as much as it brightens: bright to dark 1.0 (least 1.8)"),
-        ({"cells": 0.1}, "streaks in a small part of the picture: cells 0.10 (least 0.35)"),
+        ({"cells": 0.1}, "streaks in a small part of the picture: cells 0.10 (least 0.25)"),
         ({"cover": 0.0011}, "too little rain: cover 0.0011 (least 0.002)"),
         ({"median_cover": 0.52}, "too heavy: cover 0.52 (most 0.35)"),
     ],
