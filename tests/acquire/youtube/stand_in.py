@@ -12,7 +12,7 @@ from acquire.youtube.settings import YoutubeSettings
 
 
 class YoutubeIE(InfoExtractor):  # type: ignore[misc]  # named so that yt-dlp takes it for YouTube's
-    """Answers each video id as `answers` says: an exception is raised, of a list one after the other is given, anything else returned."""
+    """Answers each video id as `answers` says: an exception is raised, a function called, of a list one after the other is given."""
 
     IE_NAME = "youtube"
     _VALID_URL = r"https?://www\.youtube\.com/watch\?v=(?P<id>[\w-]{11})"
@@ -25,6 +25,8 @@ class YoutubeIE(InfoExtractor):  # type: ignore[misc]  # named so that yt-dlp ta
         answer = self.answers[video_id]
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        if callable(answer):
+            answer = answer(self)
         if isinstance(answer, BaseException):
             raise answer
         return {"id": video_id, **answer}

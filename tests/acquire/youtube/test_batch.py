@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from yt_dlp.utils import ExtractorError
 
+from acquire.failures import KINDS
 from acquire.youtube import youtube
 from acquire.youtube.pacing import Clock
+from acquire.youtube.tool import tool
 from manifests.checks import row_problems
 from manifests.errors import InputError
 from manifests.files import read_provenance, read_rows
@@ -18,6 +21,7 @@ from manifests.options import Summary
 from manifests.tables import ErrorKind, Footage
 from tests.acquire.test_failures import MESSAGES
 from tests.acquire.youtube.fake_clock import FakeClock
+from tests.acquire.youtube.faults import CASES
 from tests.acquire.youtube.site import DIRECT, QUICK, Site, Youtube, refusal, video
 
 WATCH = "https://www.youtube.com/watch?v="
@@ -279,6 +283,28 @@ def test_every_message_ends_in_a_row_of_its_kind_and_the_run_goes_on(site: Site,
     assert {name: rows[name].error_kind for name in names} == {name: kind for name, (kind, _) in zip(names, STRANGERS, strict=True)}
     assert summary.total("failed") == len(names)
     assert all(not list(row_problems(row)) for row in rows.values())
+
+
+def test_what_an_old_tool_or_a_missing_runtime_fails_at_is_told_as_such(site: Site, pages: Youtube) -> None:
+    def without_javascript(extractor: Any) -> Any:
+        extractor.report_warning("No supported JavaScript runtime could be found. Only deno is enabled by default")
+        return refusal("Requested format is not available")
+
+    pages.answers |= {
+        "aaaaaaaaaaa": ExtractorError("Unable to extract initial player response", video_id="x"),
+        "bbbbbbbbbbb": without_javascript,
+    }
+    youtube(list(pages.answers), QUICK, site.workspace)
+    rows = of_pages(site)
+    assert (rows["aaaaaaaaaaa"].error_kind, rows["aaaaaaaaaaa"].tool) == ("out_of_date", tool())
+    assert rows["bbbbbbbbbbb"].error_kind == "no_javascript"
+    youtube(list(pages.answers), QUICK, site.workspace)
+    assert pages.asked == ["aaaaaaaaaaa", "bbbbbbbbbbb", "bbbbbbbbbbb"]  # the same version fails in the same way
+
+
+def test_every_kind_is_met_somewhere() -> None:
+    met = {kind for kind, _ in MESSAGES} | {case.kind for case in CASES} | {"out_of_date", "no_javascript"}
+    assert met >= set(KINDS)
 
 
 # --- what a source states -----------------------------------------------------------------------------------------------------------
