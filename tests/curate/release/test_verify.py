@@ -145,7 +145,7 @@ def test_no_release_and_a_newer_one_are_refused_in_words(copy: Path, tmp_path: P
 
 
 def test_it_runs_as_a_command_of_its_own(release: Path) -> None:
-    command = [str(Path(sys.executable).parent / "curate"), "release", "verify", str(release), "--json"]
+    command = [str(Path(sys.executable).parent / "curate"), "release", "verify", str(release), "--json", "--workers", "0"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
+    assert result.returncode == 0, result.stdout + result.stderr
     assert json.loads(result.stdout)["findings"] == 0
