@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curate import appearance, shots, spans
+from curate.crop import without_overlays
 from curate.measures import NO_VIEW, Measures
 from manifests.tables import Segment
 
@@ -97,6 +99,19 @@ def moving_share_and_mask(measures: Measures, first: int, end: int, settings: St
     mask = np.zeros((measures.height, measures.width), np.uint8)
     mask[top:bottom, left:right] = np.where(moves | overlay, 0, 255)[top:bottom, left:right]
     return float(full_share[top:bottom, left:right].mean()), mask
+
+
+def without_overlays_at_its_rim(row: Segment, measures: Measures, most_share: float) -> Segment:
+    """The row with a crop that leaves out overlays too, where that costs at most `most_share` of the picture inside the black bars."""
+    assert row.crop_left is not None
+    assert row.crop_top is not None
+    assert row.crop_width is not None
+    assert row.crop_height is not None
+    box = row.crop_left, row.crop_top, row.crop_left + row.crop_width, row.crop_top + row.crop_height
+    size = measures.width, measures.height
+    overlay = np.asarray(cv2.resize(_overlay(measures).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST), bool)
+    left, top, right, bottom = without_overlays(box, overlay, most_share)
+    return replace(row, crop_left=left, crop_top=top, crop_width=right - left, crop_height=bottom - top)
 
 
 def duration_s(measures: Measures, first: int, end: int) -> float:

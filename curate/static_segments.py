@@ -52,6 +52,7 @@ class StaticSegmentsSettings:
     slow_levels: Annotated[float, "grey levels off the usual picture, from which a place shows something that moves"] = 8.0
     fast_levels: Annotated[float, "grey levels of change within a window of ten frames, from which it does"] = 16.0
     masked_share: Annotated[float, "share of the time in which a place must show it to be masked out"] = 0.1
+    cropped_share: Annotated[float, "share of the picture that may be cropped off to be rid of overlays at its rim"] = 0.15
 
     def __post_init__(self) -> None:
         if min(self.shift_px, self.edge_px, self.jitter_px) <= 0 or self.least_frames < 1:

@@ -11,7 +11,7 @@ import numpy as np
 from curate import shots, spans
 from curate.measures import NO_VIEW, WINDOW, Measures
 from curate.shots import Run
-from curate.span_measures import Mask, duration_s, excursions, measured_span, moving_share_and_mask
+from curate.span_measures import Mask, duration_s, excursions, measured_span, moving_share_and_mask, without_overlays_at_its_rim
 from manifests.tables import Segment
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _judge_still(measures: Measures, piece: spans.Piece, settings: StaticSegment
     if moving > settings.moving_fraction:
         limit = f"(limit {100 * settings.moving_fraction:.0f} %)"
         return _rejected(row, "moving", f"scene moves: in {100 * moving:.0f} % of the picture {limit}"), None
-    return row, mask
+    return without_overlays_at_its_rim(row, measures, settings.cropped_share), mask
 
 
 def _judge_rest(

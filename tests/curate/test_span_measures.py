@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.measures import NO_VIEW
-from curate.span_measures import duration_s, end_s, excursions, measured_span, moving_share_and_mask
+from curate.span_measures import duration_s, end_s, excursions, measured_span, moving_share_and_mask, without_overlays_at_its_rim
 from curate.static_segments import StaticSegmentsSettings
 from tests.curate.made_measures import HEIGHT, WIDTH, make_measures
 
@@ -37,6 +37,21 @@ def test_the_crop_is_even_lies_inside_the_bars_and_is_the_spans_own() -> None:
     assert (second.crop_left, second.crop_top, second.crop_width, second.crop_height) == (0, 42, WIDTH, HEIGHT - 42)
     _, mask = moving_share_and_mask(barred, 0, 30, DEFAULT)
     assert mask.sum() == 255 * (WIDTH - 22) * (HEIGHT - 42)
+
+
+def test_a_ticker_is_cropped_off_and_a_logo_in_the_middle_masked() -> None:
+    measures = make_measures([0] * 6)
+    picture, challenged = measures.mean_picture.copy(), np.full_like(measures.challenged, 9)
+    for top, left, right in ((168, 20, 300), (80, 140, 180)):  # of 180 x 320 measured px
+        picture[top : top + 8 : 2, left:right:2] = 255
+    marked = replace(measures, mean_picture=picture, challenged=challenged, withstood=challenged)
+    row = without_overlays_at_its_rim(measured_span(marked, 0, 60), marked, 0.15)
+    assert (row.crop_left, row.crop_top, row.crop_width) == (0, 0, WIDTH)
+    assert row.crop_height is not None
+    assert 320 <= row.crop_height <= 336  # the ticker begins at 336
+    _, mask = moving_share_and_mask(marked, 0, 60, DEFAULT)
+    assert not mask[164:172, 290:350].any()
+    assert without_overlays_at_its_rim(measured_span(marked, 0, 60), marked, 0.05) == measured_span(marked, 0, 60)
 
 
 def test_excursions_are_the_worst_view_and_ignore_what_has_none() -> None:
