@@ -86,6 +86,11 @@ class Measures:
         stricter = still.limit_px <= self.undecoded_limit_px and still.least_s >= self.undecoded_least_s
         return stricter and still.least_frames >= self.undecoded_least_frames
 
+    def undecoded_share(self, first: int, end: int) -> float:
+        """Which share of the frames [first, end) was not decoded."""
+        inside = np.minimum(self.undecoded[:, 1], end) - np.maximum(self.undecoded[:, 0], first)
+        return float(np.maximum(inside, 0).sum() / (end - first))
+
     @property
     def window_end(self) -> npt.NDArray[np.int64]:
         """One past each window's last frame."""

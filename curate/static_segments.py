@@ -52,7 +52,6 @@ class StaticSegmentsSettings:
     slow_levels: Annotated[float, "grey levels off the usual picture, from which a place shows something that moves"] = 8.0
     fast_levels: Annotated[float, "grey levels of change within a window of ten frames, from which it does"] = 16.0
     masked_share: Annotated[float, "share of the time in which a place must show it to be masked out"] = 0.1
-    cropped_share: Annotated[float, "share of the picture that may be cropped off to be rid of overlays at its rim"] = 0.15
 
     def __post_init__(self) -> None:
         if min(self.shift_px, self.edge_px, self.jitter_px) <= 0 or self.least_frames < 1:
@@ -135,7 +134,9 @@ def decide(footage: Footage, measures: Measures, settings: StaticSegmentsSetting
             name = f"masks/{row.segment_id}-{hashlib.sha256(mask.tobytes()).hexdigest()[:8]}.png"
             if not workspace.resolve(name).exists():
                 write_png(workspace.resolve(name), mask)
-        rows.append(dataclasses.replace(row, mask=name, measured_from=measured_key, decided_from=decided_key))
+        undecoded = measures.undecoded_share(row.first_frame, row.end_frame)
+        row = dataclasses.replace(row, mask=name, undecoded_fraction=undecoded, measured_from=measured_key, decided_from=decided_key)
+        rows.append(row)
     return rows
 
 
