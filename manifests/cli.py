@@ -77,6 +77,25 @@ def check(workspace: Workspace, media: bool, workers: int, as_json: bool) -> Non
 
 
 @main.command()
+@workspace_option
+@click.option("--delete", "really", is_flag=True, help="Remove what is listed; without it nothing is touched.")
+@json_option
+def prune(workspace: Workspace, really: bool, as_json: bool) -> None:
+    """List what no table refers to: scenes, masks and measures that were replaced, and leftovers of killed runs. Never footage."""
+    from manifests import prune as pruning
+
+    found = [(path, pruning.size(path)) for path in pruning.unreferred(workspace)]
+    for path, size in found:
+        if really:
+            pruning.delete(path)
+        stored = workspace.relative(path)
+        click.echo(json.dumps({"path": stored, "bytes": size}) if as_json else f"{_text(stored)}  {size / 1e6:.1f} MB")
+    total = {"paths": len(found), "bytes": sum(size for _, size in found), "deleted": really}
+    how = "deleted" if really else "to delete with --delete"
+    click.echo(json.dumps(total) if as_json else f"{len(found)} {how}, {total['bytes'] / 1e6:.1f} MB")
+
+
+@main.command()
 @click.argument("table", type=click.Choice(list(TABLES)), required=False)
 @json_option
 def schema(table: str | None, as_json: bool) -> None:
