@@ -21,9 +21,9 @@ SHAPE_EDGES = (8, 20)  # length to width
 COVER_EDGES = (0.03, 0.1)  # share of the pixels
 SCALES: dict[str, tuple[str, ...]] = {
     "orientation": ("left 45-90°", "left 30-45°", "left 15-30°", "upright", "right 15-30°", "right 30-45°", "right 45-90°"),
-    "size": ("short", "medium-length", "long"),
+    "size": ("short", "medium", "long"),
     "shape": ("stout", "slender", "fine"),
-    "density": ("light", "medium-dense", "heavy"),
+    "density": ("light", "moderate", "heavy"),
 }
 LEGEND = {
     "orientation": "degrees from vertical, upright within 15°",
@@ -166,9 +166,9 @@ def told(found: Coverage) -> str:
     if not found.total:
         return "no rain was measured in kept scenes; `curate sequences` makes scenes"
     heads = SCALES["orientation"]
-    lines = [f"frames of kept scenes: {found.total}", " " * 34 + "".join(f"{head:>14}" for head in heads)]
+    lines = [f"frames of kept scenes: {found.total}", " " * 26 + "".join(f"{head:>14}" for head in heads)]
     for density, size, shape, numbers in table(found):
-        lines.append(f"{density:13} {size:13}  {shape:6}" + "".join(f"{number or '.':>14}" for number in numbers))
+        lines.append(f"{density:9} {size:7} {shape:8}" + "".join(f"{number or '.':>14}" for number in numbers))
     lines += [f"{name}: {meaning}" for name, meaning in LEGEND.items()]
     return "\n".join([*lines, "missing:", *([f"  {gap}" for gap in missing(found)] or ["  nothing"])])
 

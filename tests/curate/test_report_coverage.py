@@ -34,15 +34,15 @@ def look(orientation_deg: float = 90, length_px: float = 20, width_px: float = 2
 @pytest.mark.parametrize(
     ("frame", "cell"),
     [
-        (look(), ("upright", "medium-length", "slender", "medium-dense")),
-        (look(orientation_deg=104.9), ("upright", "medium-length", "slender", "medium-dense")),
-        (look(orientation_deg=105.1), ("left 15-30°", "medium-length", "slender", "medium-dense")),
-        (look(orientation_deg=74.9), ("right 15-30°", "medium-length", "slender", "medium-dense")),
-        (look(orientation_deg=40.0, cover=0.3), ("right 45-90°", "medium-length", "slender", "heavy")),
-        (look(orientation_deg=179.0, cover=0.01), ("left 45-90°", "medium-length", "slender", "light")),
-        (look(orientation_deg=-50.0), ("left 30-45°", "medium-length", "slender", "medium-dense")),
-        (look(length_px=14.9), ("upright", "short", "stout", "medium-dense")),
-        (look(length_px=40), ("upright", "long", "fine", "medium-dense")),
+        (look(), ("upright", "medium", "slender", "moderate")),
+        (look(orientation_deg=104.9), ("upright", "medium", "slender", "moderate")),
+        (look(orientation_deg=105.1), ("left 15-30°", "medium", "slender", "moderate")),
+        (look(orientation_deg=74.9), ("right 15-30°", "medium", "slender", "moderate")),
+        (look(orientation_deg=40.0, cover=0.3), ("right 45-90°", "medium", "slender", "heavy")),
+        (look(orientation_deg=179.0, cover=0.01), ("left 45-90°", "medium", "slender", "light")),
+        (look(orientation_deg=-50.0), ("left 30-45°", "medium", "slender", "moderate")),
+        (look(length_px=14.9), ("upright", "short", "stout", "moderate")),
+        (look(length_px=40), ("upright", "long", "fine", "moderate")),
     ],
 )
 def test_a_frame_lies_in_the_cell_of_its_look(frame: FrameLook, cell: tuple[str, ...]) -> None:
