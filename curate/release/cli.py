@@ -56,9 +56,15 @@ def build(
 
     shard_bytes = round(shard_gb * 1e9)
     built = build_release(workspace, version, profile, confirm_full=confirm_full, workers=workers, shard_bytes=shard_bytes, dry_run=dry_run)
-    if not as_json:
-        for why, number in Counter([*built.selection.rejected.values(), *built.selection.without_pixels.values()]).items():
-            click.echo(f"{number} {'scene' if number == 1 else 'scenes'}: {why}")
+    left_out = [("scene", built.selection.rejected), ("pixels", built.selection.without_pixels)]
+    if as_json:
+        for what, rows in left_out:
+            for scene_id, reason in sorted(rows.items()):
+                click.echo(json.dumps({"scene_id": scene_id, "left_out": what, "reason": reason}))
+    else:
+        for what, rows in left_out:
+            for reason, number in sorted(Counter(rows.values()).items()):
+                click.echo(f"pixels of {number} left out: {reason}" if what == "pixels" else f"{number} left out: {reason}")
     told = {
         "release": str(built.folder),
         "scenes": len(built.selection.scenes),

@@ -346,6 +346,22 @@ def test_the_command_tells_what_it_built(world: World) -> None:
     assert built["bytes"] == sum(len(content) for content in contents(Path(built["release"])).values())
 
 
+def test_the_command_says_row_by_row_what_it_left_out(world: World) -> None:
+    first, second, _ = (scene.scene_id for scene in world.scenes[:3])
+    review = Review(f"{first} someone", first, "someone", "reject", NOW, "a drop on the lens")
+    write_rows(Review, world.workspace.table(Review), [review], Provenance("test"))
+    with_footage(world, 1, source="youtube", source_id="abc", origin="https://example.org/abc", licence=None)
+    *rows, summary = [json.loads(line) for line in command(world, "--json", "--dry-run", "--profile", "own").stdout.splitlines()]
+    assert rows == [
+        {"scene_id": first, "left_out": "scene", "reason": "rejected in review: a drop on the lens"},
+        {"scene_id": second, "left_out": "pixels", "reason": "no licence or provenance stated"},
+    ]
+    assert (summary["scenes"], summary["with_pixels"], summary["rejected"]) == (2, 1, 1)
+    told = command(world, "--dry-run", "--profile", "own").stdout
+    assert "1 left out: rejected in review: a drop on the lens" in told
+    assert "pixels of 1 left out: no licence or provenance stated" in told
+
+
 def test_the_command_refuses_in_one_line(world: World) -> None:
     damage_a_frame(world)
     refused = command(world)

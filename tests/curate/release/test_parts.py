@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,3 +111,26 @@ def test_parts_hold_every_scene_once_and_shards_their_size(made: World) -> None:
     told = plan_parts(select(made.workspace, "links"), SHARD_BYTES)
     assert all(part.shard is None for part in told)
     assert building.SHARD_BYTES == 1_000_000_000
+
+
+@pytest.mark.torture
+def test_builds_that_are_killed_at_any_moment_end_in_the_same_bytes(tmp_path: Path) -> None:
+    world = make_world(tmp_path / "world", scenes=12, frames=20, width=160, height=120)
+    whole = contents(build(copy_world(world, tmp_path / "calm").workspace, "1.0.0", "own").folder)
+    line = ["release", "build", "-C", str(world.workspace.root), "--version", "1.0.0", "--profile", "own", "--workers", "1"]
+    script = "import sys; from curate.cli import main; main(sys.argv[1:])"
+    rng, killed = random.Random(0), 0
+    for _ in range(15):
+        process = subprocess.Popen([sys.executable, "-c", script, *line], start_new_session=True, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(timeout=rng.uniform(0.5, 4.0))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            killed += 1
+        if (world.workspace.root / "release" / "1.0.0").exists():
+            assert contents(world.workspace.root / "release" / "1.0.0") == whole
+            shutil.rmtree(world.workspace.root / "release" / "1.0.0")
+    assert killed
+    assert contents(build(world.workspace, "1.0.0", "own").folder) == whole
+    assert [path.name for path in (world.workspace.root / "release").iterdir()] == ["1.0.0"]
