@@ -60,6 +60,16 @@ def test_unrest_is_what_lasts_and_neither_drops_nor_a_flash() -> None:
     assert appearance.unrest(window[:1]).max() == 0
 
 
+@pytest.mark.parametrize("count", [1, 2, 5, 7, 10])
+def test_unrest_is_that_of_the_plain_formula(count: int) -> None:
+    window = np.random.default_rng(count).uniform(0, 255, (count, 20, 30)).astype(np.float32)
+    deviations = window - np.median(window, axis=0)
+    deviations -= np.median(deviations, axis=(1, 2), keepdims=True)
+    ordered = np.sort(deviations, axis=0)
+    expected = np.maximum(0, np.maximum(-ordered[min(2, count - 1)], ordered[max(0, count - 5)]))
+    assert appearance.unrest(window) == pytest.approx(expected, abs=1e-3)
+
+
 def windows(count: int = 20) -> npt.NDArray[np.uint8]:
     return np.repeat(cells(4)[None].astype(np.uint8), count, axis=0)
 

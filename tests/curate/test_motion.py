@@ -238,3 +238,47 @@ def test_blocks_that_agree_on_nothing_give_no_answer() -> None:
     assert np.isnan(fitted.right_px)
     assert not fitted.agreeing.any()
     assert np.isnan(motion.fit_similarity(CENTRES[:2], shifts[:2], 0.25, 3).scale)
+
+
+def test_many_pictures_at_once_come_out_as_one_by_one() -> None:
+    """Against a literal form: each picture by itself, in double precision."""
+    picture, grid = textured(96, 128, 4), motion.make_grid(96, 128, 4)
+    chosen = np.array([0, 5, 6, 9, 15])
+    places = [(0.0, 0.0), (1.3, -0.4), (-2.0, 3.1)]
+    pictures = np.stack([moved(picture, *place) for place in places])
+    reference = motion.spectra(pictures[0], grid, chosen)
+    shifts, responses = motion.common_shifts(reference, motion.spectra(pictures, grid, chosen), grid)
+    for seen, shift, response in zip(pictures, shifts, responses, strict=True):
+        total = np.zeros((grid.height, grid.width // 2 + 1), complex)
+        for block in chosen:
+            cut = (slice(grid.tops[block], grid.tops[block] + grid.height), slice(grid.lefts[block], grid.lefts[block] + grid.width))
+            one, other = (np.fft.rfft2((shown[cut] - shown[cut].mean()) * grid.taper) for shown in (pictures[0], seen))
+            cross = other * one.conj()
+            total += cross / np.sqrt(np.abs(cross) ** 2 + 1e-6 * (np.abs(cross) ** 2).mean() + 1e-12)
+        surface = np.fft.irfft2(total / len(chosen) * grid.weight, s=(grid.height, grid.width))
+        row, column = np.unravel_index(surface.argmax(), surface.shape)
+        assert (round(shift[1]) % grid.height, round(shift[0]) % grid.width) == (row, column)
+        assert response == pytest.approx(surface.max() / surface_of_no_shift(grid), rel=1e-3)
+
+
+def surface_of_no_shift(grid: motion.Grid) -> float:
+    return float(np.fft.irfft2(grid.weight.astype(complex), s=(grid.height, grid.width)).max())
+
+
+def test_blocks_at_rest_are_counted_in_the_rain_and_not_when_all_has_moved() -> None:
+    picture, grid = textured(180, 320, 6), motion.make_grid(180, 320, 4)
+    generator = np.random.default_rng(2)
+
+    def rainy(right: float) -> Picture:
+        frame = moved(picture, right, 0)
+        for _ in range(150):
+            column, row = int(generator.integers(0, 316)), int(generator.integers(-20, 170))
+            cv2.line(frame, (column, row), (column + 2, row + 24), int(generator.integers(150, 255)), 1)
+        return frame
+
+    before, rests, gone = (motion.spectra(rainy(right), grid) for right in (0, 0.4, 12))
+    assert motion.blocks_at_rest(before, rests, grid, 2.0, 5.0) == 16
+    assert motion.blocks_at_rest(before, gone, grid, 2.0, 5.0) == 0
+    half = gone.copy()
+    half[:8] = rests[:8]
+    assert motion.blocks_at_rest(before, half, grid, 2.0, 5.0) == 8
