@@ -6,7 +6,18 @@ import platform
 import sys
 import time
 
-from tests.benchmarks import decode_cost, help_time, rain_accuracy, rain_or_not, release_rebuild, release_verify, status_time, stills_time
+from tests.benchmarks import (
+    decode_cost,
+    help_time,
+    rain_accuracy,
+    rain_or_not,
+    release_rebuild,
+    release_verify,
+    static_cost,
+    static_memory,
+    status_time,
+    stills_time,
+)
 from tests.benchmarks.figure import Figure
 
 BENCHMARKS = {
@@ -16,6 +27,9 @@ BENCHMARKS = {
     "rebuild": release_rebuild.run,
     "stills": stills_time.run,
     "status": status_time.run,
+    "static_accuracy": static_accuracy.run,
+    "static-cost": static_cost.run,
+    "static-memory": static_memory.run,
     "rain": rain_accuracy.run,
     "rain-or-not": rain_or_not.run,
 }
