@@ -8,9 +8,11 @@ import time
 
 from tests.benchmarks import (
     decode_cost,
+    duplicates,
     help_time,
     rain_accuracy,
     rain_or_not,
+    redecide,
     release_rebuild,
     release_verify,
     static_cost,
@@ -32,6 +34,8 @@ BENCHMARKS = {
     "static-memory": static_memory.run,
     "rain": rain_accuracy.run,
     "rain-or-not": rain_or_not.run,
+    "duplicates": duplicates.run,
+    "redecide": redecide.run,
 }
 
 
