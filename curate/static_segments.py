@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from manifests.media import Frame
 
 VERSION = 3  # of what is measured: raised when a stored measure would come out otherwise
-VERDICTS = 3  # of how verdicts are taken: raised when the same measures would be judged otherwise
+VERDICTS = 4  # of how verdicts are taken: raised when the same measures would be judged otherwise
 MEASURED_PX = 320  # longer side of the pictures that are measured
 
 TIMEOUT_S = 600.0  # for a footage, and half a second more for each of its frames
@@ -50,8 +50,9 @@ class StaticSegmentsSettings:
     frozen_fraction: Annotated[float, "share of frames in stretches that repeat one picture, from which a segment is frozen"] = 0.9
     moving_fraction: Annotated[float, "share of the picture that may move, on average, although the camera stands"] = 0.5
     slow_levels: Annotated[float, "grey levels off the usual picture, from which a place shows something that moves"] = 8.0
-    fast_levels: Annotated[float, "grey levels of change within a window of ten frames, from which it does"] = 16.0
+    fast_levels: Annotated[float, "grey levels of change within a window of ten frames, from which it does"] = 5.0
     masked_share: Annotated[float, "share of the time in which a place must show it to be masked out"] = 0.1
+    cropped_share: Annotated[float, "share of the picture that may be cropped off to be rid of overlays at its rim"] = 0.15
 
     def __post_init__(self) -> None:
         if min(self.shift_px, self.edge_px, self.jitter_px) <= 0 or self.least_frames < 1:

@@ -17,6 +17,9 @@ from manifests.tables import Segment
 if TYPE_CHECKING:
     from curate.static_segments import StaticSegmentsSettings
 
+FADED_CONTRAST = 0.3  # share of its contrast that a picture loses or gains in what is called a fade
+FADED_DETAIL = 0.5  # the same of how much frames resemble those a window before
+
 
 @dataclass(frozen=True)
 class _Shot:
@@ -139,10 +142,10 @@ def _why_not(
             return "unknown", f"too dark: mean grey level {row.brightness:.0f} (at least {settings.dark_level:g})"
         return "unknown", f"too little texture: {row.textured_blocks} of {measures.blocks} blocks (at least {settings.textured_blocks})"
     moved = _why_moving(measures, row, first, end, settings)
-    if moved is None and end - first < shot.end_frame - shot.first_frame:
-        if (change := _contrast_change(measures, first, end)) > 0.3:
+    if moved is None:
+        if (change := _contrast_change(measures, shot, first, end)) > FADED_CONTRAST:
             return "unknown", f"fades: contrast changes by {100 * change:.0f} %"
-        if (change := _detail_change(measures, shot, first, end)) > 0.5:
+        if (change := _detail_change(measures, shot, first, end)) > FADED_DETAIL:
             return "unknown", f"fades: detail changes by {100 * change:.0f} %"
         if paused:
             moved = _why_moving(measures, row, shot.first_frame, shot.end_frame, settings)
@@ -175,8 +178,8 @@ def _why_moving(measures: Measures, row: Segment, first: int, end: int, settings
     return None
 
 
-def _contrast_change(measures: Measures, first: int, end: int) -> float:
-    contrast = measures.contrast[max(0, first - 1) : end + 1]
+def _contrast_change(measures: Measures, shot: _Shot, first: int, end: int) -> float:
+    contrast = measures.contrast[max(shot.first_frame, first - 1) : min(shot.end_frame, end + 1)]
     return float(1 - (contrast.min() + 0.5) / (contrast.max() + 0.5))
 
 

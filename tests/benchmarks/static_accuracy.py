@@ -27,7 +27,7 @@ from manifests.tables import Footage, Segment
 from manifests.workspace import Workspace
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.rendered import rendered
-from tests.benchmarks.static_cases import REPORTING_SEED, TUNING_SEED, Case, cases
+from tests.benchmarks.static_cases import REPORTING_SEED, TUNING_SEED, Case, cases, make_dark_background
 
 SAME = 0.8  # of what two spans cover together, they share
 NEAR_FRAMES = 3
@@ -115,10 +115,8 @@ def table(found: Sequence[Outcome], title: str, category: Callable[[Case], str])
     for name in sorted({category(one.case) for one in found}):
         chosen = [one for one in found if category(one.case) == name]
         unknown = np.concatenate([_by_frame(one)[3] & ~one.case.expected.undecided for one in chosen]).mean()
-        counts = [len(chosen)] + [
-            sum(len(of(one)) for one in chosen)
-            for of in (lambda o: o.case.expected.spans, lambda o: o.right, lambda o: o.wrong, lambda o: o.missed)
-        ]
+        spans = [(one.case.expected.spans, one.right, one.wrong, one.missed) for one in chosen]
+        counts = [len(chosen), *(sum(len(of) for of in kind) for kind in zip(*spans, strict=True))]
         lines.append(f"| {name} | {' | '.join(map(str, counts))} | {100 * unknown:.1f} % |")
     return "\n".join(lines)
 
@@ -140,9 +138,11 @@ def misses(found: Sequence[Outcome]) -> str:
 
 def run() -> list[Figure]:
     """Report on the seed that nothing was tuned on."""
+    from tests.benchmarks import static_masks
+
     found = outcomes(cases(REPORTING_SEED))
     print(told(found))
-    return figures(found)
+    return figures(found) + static_masks.figures(found)
 
 
 def told(found: Sequence[Outcome]) -> str:
@@ -161,6 +161,7 @@ def told(found: Sequence[Outcome]) -> str:
 
 def _footage(case: Case) -> Footage:
     clip = case.clip
+    make_dark_background(clip)
     return Footage(
         footage_id=fingerprint(clip),
         source="simulated",
@@ -206,13 +207,13 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     found = outcomes(cases(TUNING_SEED if chosen.seed == "tuning" else REPORTING_SEED))
     print(told(found))
-    for figure in figures(found):
-        print(figure.told)
+    measured_figures = figures(found)
+    print("\n".join(figure.told for figure in measured_figures))
     if chosen.draw is not None:
         from tests.benchmarks.static_curves import draw
 
         draw(found, chosen.draw)
-    return 0 if all(figure.holds for figure in figures(found)) else 1
+    return 0 if all(figure.holds for figure in measured_figures) else 1
 
 
 if __name__ == "__main__":

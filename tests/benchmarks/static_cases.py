@@ -119,14 +119,21 @@ CODECS = [("libx264", "mp4"), ("libx265", "mp4"), ("libvpx-vp9", "webm"), ("mpeg
 
 
 def _darkened(scene: str, size: tuple[int, int], gain: float) -> str:
-    """The scene by night, as a picture of its own: the sensor's noise stays what it is."""
-    path = DARK_FOLDER / f"{scene.replace(':', '-')}-{size[0]}x{size[1]}-{gain:.3f}.png"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        larger = round(size[0] * 1.1), round(size[1] * 1.1)
-        picture = background(scene, size, larger)
-        cv2.imwrite(str(path), np.rint(picture[..., ::-1] * gain).astype(np.uint8))
-    return str(path)
+    """The path of the scene by night, a picture of its own, so that the sensor's noise stays what it is."""
+    name, _, place = scene.partition(":")
+    return str(DARK_FOLDER / f"{name}-{place}-{size[0]}x{size[1]}-{gain:.3f}.png")
+
+
+def make_dark_background(clip: ClipSpecification) -> None:
+    """Writes the clip's scene by night, if it shows one and that is not there yet."""
+    path = Path(clip.background)
+    if path.parent != DARK_FOLDER or path.exists():
+        return
+    name, place, size, gain = path.stem.split("-")
+    width, height = (int(side) for side in size.split("x"))
+    picture = background(f"{name}:{place}", (width, height), (round(width * 1.1), round(height * 1.1)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.rint(picture[..., ::-1] * float(gain)).astype(np.uint8))
 
 
 # --- rain, light, things ------------------------------------------------------------------------------------------------------------
