@@ -7,8 +7,10 @@ Pixels more than CANDIDATE_LEVEL above are candidates; their connected blobs are
 
 Blobs tell, by their second moments, whether they agree in direction and where they lie. But they merge as rain grows denser and break up
 in noise, so orientation, length and width come from the residual's autocovariance: streaks that fall independently (a Poisson shot
-process) have the autocovariance of a single streak at any density (Campbell's theorem). Against simulated truth its orientation errs half
-as much as the blobs' mean or the structure tensor's, and its length ranks streaks at 0.97 where the blobs' reaches 0.90.
+process) have the autocovariance of a single streak at any density (Campbell's theorem). It squares the light, so blobs are weighted first:
+for the orientation until streaks count about by their length, whatever their brightness. Length and width are full extents at half of the
+brightness, cover the share of the seen pixels brightened by more than CANDIDATE_LEVEL. `tests/benchmarks/rain_accuracy.py` tells how
+well all this holds.
 
 Angles are degrees, 0 = image right, counter-clockwise, modulo 180. Pictures are grey, HW, uint8; lengths are px of the pictures given.
 """

@@ -3,7 +3,7 @@
 No single measure decides (reflections in a city time-lapse are as concentrated as rain, but lie flat; a person in a room moves as
 streaks do, but in few cells; snow and spray point anywhere; drops on glass are not elongated one way and stay). Rain is: streaks that
 agree in direction, near enough to vertical, longer than wide, brighter than dark, spread over the picture. The measures are those of the
-residual that speaks for rain more clearly (`curate.rain`).
+residual that speaks for rain more clearly (`curate.rain`). Frames whose rain was shown before (a loop) count once.
 
 Everything measured is stored; `decide` applies the thresholds to what is stored, so that other thresholds never decode a frame again.
 """
