@@ -110,3 +110,39 @@ def test_frames_without_contrast_are_faded() -> None:
     contrast = measures.contrast.copy()
     contrast[25:30] = 1
     assert np.flatnonzero(shots.faded(replace(measures, contrast=contrast), 10, 60)).tolist() == [15, 16, 17, 18, 19]
+
+
+def test_a_lively_picture_that_freezes_for_long_is_a_stall() -> None:
+    measures = make_measures([0] * 10)
+    change = np.full(100, 3.0, np.float32)
+    change[31:76] = np.tile([0.0, 0.0, 0.3], 15)  # an encoder refines what stands
+    change[51] = 2.0  # and pulses at a key frame
+    assert shots.stalls(replace(measures, change=change), 0, 100, 30) == [30, 76]
+    assert shots.stalls(replace(measures, change=change), 0, 100, 50) == []
+
+
+def test_doubled_pictures_and_quiet_scenes_are_no_stalls() -> None:
+    measures = make_measures([0] * 10)
+    doubled = np.where(np.arange(100) % 2, 4.0, 0.0).astype(np.float32)
+    quiet = np.full(100, 0.02, np.float32)
+    traffic = np.where((np.arange(100) > 30) & (np.arange(100) < 70), 0.3, 4.0).astype(np.float32)
+    for change in (doubled, quiet, traffic):
+        assert shots.stalls(replace(measures, change=change), 0, 100, 30) == []
+
+
+def test_an_exposure_step_is_no_fade() -> None:
+    measures = make_measures([0] * 10)
+    gain = np.where(np.arange(100) < 12, 1.0, 0.55)
+    cells = (measures.cells * gain[5::10, None, None]).astype(np.uint8)
+    stepped = replace(measures, contrast=(measures.contrast * gain).astype(np.float32), cells=cells)
+    assert shots.trim_transitions(stepped, 0, 100) == (0, 100)
+
+
+def test_a_dissolve_at_either_end_is_trimmed_where_the_detail_changes() -> None:
+    measures = make_measures([0] * 8)
+    ending = np.full(80, 0.9, np.float32)
+    ending[74:] = [0.8, 0.65, 0.5, 0.4, 0.3, 0.2]
+    assert shots.trim_transitions(replace(measures, earlier_resemblance=ending), 0, 80) == (0, 72)
+    beginning = np.full(80, 0.9, np.float32)
+    beginning[10:18] = np.linspace(0.1, 0.7, 8)  # frames of the fade lie less than a window behind these
+    assert shots.trim_transitions(replace(measures, earlier_resemblance=beginning), 0, 80) == (10, 80)

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 
 from curate.measures import Measures
 from curate.shots import view_runs
-from curate.spans import Limits, Piece, extent, longest_within, settled_pieces, still_pieces
+from curate.spans import Limits, Piece, excursion, extent, longest_within, settled_pieces, steady_change, still_pieces
 from tests.curate.made_measures import HEIGHT, WIDTH, make_measures
 
 LIMITS = Limits(1.0, 1.0)
@@ -131,3 +131,30 @@ def test_a_slow_drift_is_no_rest_however_long_its_pieces() -> None:
 def test_a_piece_that_is_its_shot_may_drift_within_the_limit() -> None:
     whole = Piece(3, 100, 0.9)
     assert settled_pieces([whole], (0, 100), PTS, 10.0) == [whole]
+
+
+def test_a_steady_drift_is_followed_beyond_the_windows_middles_and_chance_is_not() -> None:
+    assert excursion(np.arange(6) * (0.3 + 0.4j)) == pytest.approx(6 * 0.5, rel=0.02)
+    there_and_back = np.array([0, 1, 0, 1, 0, 1, 0]) + 0j
+    assert excursion(there_and_back) == pytest.approx(1.0, rel=0.02)
+    assert excursion(np.array([2.0, np.nan]) + 0j) == 0
+
+
+def test_a_line_tells_an_even_change_and_nothing_where_there_is_none() -> None:
+    even = 0.2 * np.arange(6) + np.array([0.05, -0.05, 0.03, -0.03, 0.02, 0.0])
+    assert steady_change(even) == pytest.approx(6 * 0.2, rel=0.1)
+    assert steady_change(np.array([0.5, -0.4, 0.6, -0.5, 0.4, -0.3])) == 0
+    assert steady_change(np.array([0.0, 1.0, 2.0])) == 0
+    assert steady_change(np.array([0.0, np.nan, 0.2, 0.4, 0.6])) == pytest.approx(0.8)
+
+
+@given(arrays.arrays(float, st.integers(4, 40), elements=st.floats(-5, 5, width=32)), st.floats(-3, 3), st.floats(0.1, 10))
+def test_a_line_does_not_mind_where_values_begin_and_grows_with_them(values: npt.NDArray[np.float64], start: float, times: float) -> None:
+    assert steady_change(values + start) == pytest.approx(steady_change(values), rel=1e-6, abs=1e-6)
+    assert steady_change(-times * values) == pytest.approx(times * steady_change(values), rel=1e-6, abs=1e-6)
+
+
+def test_one_window_that_seems_to_zoom_is_chance_and_a_zoom_that_stays_is_none() -> None:
+    corner = np.hypot(WIDTH, HEIGHT) / 2
+    for scale, expected in (([0, 0, 0, 1.5, 0, 0], [(0, 60)]), ([0, 0, 0, 1.5, 1.5, 1.5], [(0, 30), (30, 60)])):
+        assert pieces_of([0j] * 6, scale=[1 + step / corner for step in scale]) == expected
