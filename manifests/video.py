@@ -25,6 +25,12 @@ LOOK_AHEAD = 8  # frames among which times are sorted: more than H.264 in AVI sh
 _LOOK_AHEAD_BYTES = 150_000_000  # of large frames fewer are held, at least two
 _SAME_TIME_S = 1e-6
 _JUMP_S = 1.0  # times that fall back by more begin anew
+# What files may be, whatever their names say. Playlists (HLS, DASH, concat) and descriptions of streams are none of them: a stranger's
+# file would name others, on this machine or on the network, to be opened in its place.
+CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg,mxf,dv,rm,nut,wtv,gif,apng,ivf,yuv4mpegpipe,"
+    "m4v,mpegvideo,h264,hevc,vc1,av1,obu,mjpeg"
+)
 
 
 class MediaError(InputError):
@@ -45,7 +51,9 @@ def opened(path: Path) -> av.container.InputContainer:
     if not path.exists():
         raise MediaError(f"{path}: no such file; has it been moved or deleted?")
     try:
-        container = av.open(str(path), mode="r", metadata_errors="replace")
+        container = open_file(path)
+    except av.ArgumentError as error:
+        raise MediaError(f"{path}: cannot be opened as video (its content is of a kind that is not taken, such as a playlist)") from error
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MediaError(f"{path}: cannot be opened as video ({first_line(error)})") from error
     if not container.streams.video:
@@ -53,6 +61,11 @@ def opened(path: Path) -> av.container.InputContainer:
         raise MediaError(f"{path}: holds no video stream")
     container.streams.video[0].thread_type = "NONE"
     return container
+
+
+def open_file(path: Path) -> av.container.InputContainer:
+    """A file of one of CONTAINERS, read by itself alone. Raises av.FFmpegError, OSError or ValueError."""
+    return av.open(str(path), mode="r", metadata_errors="replace", options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"})
 
 
 def time_base(stream: av.VideoStream) -> float:
