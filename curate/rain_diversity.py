@@ -48,7 +48,7 @@ class RainDiversitySettings:
     least_cover: Annotated[float, "least share of pixels brightened by rain"] = 0.002
     most_cover: Annotated[float, "most share of pixels brighter than the temporal median: it fails near 0.5"] = 0.35
     difference: Annotated[float, "least share of their rain that two frames do not have in common"] = 0.3
-    novelty: Annotated[float, "least share of a frame's rain that no earlier frame has, 0-1: below it the frame repeats another"] = 0.2
+    novelty: Annotated[float, "least share of a frame's rain that no earlier frame has, 0-1: below it the frame repeats another"] = 0.35
     rainy_frames: Annotated[int, "least number of frames with rain that repeat no other"] = 30
 
     def __post_init__(self) -> None:

@@ -31,9 +31,9 @@ class Outcome:
 
     @property
     def errors_deg(self) -> Floats:
-        """Of the orientation, one a frame with streaks; a quarter turn where none was told."""
+        """Of the orientation, one for each frame whose orientation was told: of one or two streaks none is."""
         pairs = zip(self.row.frame_orientation_deg, self.truth.frame_orientation_deg, strict=True)
-        return np.array([90.0 if told is None else abs((told - true + 90) % 180 - 90) for told, true in pairs if true is not None])
+        return np.array([abs((told - true + 90) % 180 - 90) for told, true in pairs if told is not None and true is not None])
 
     @property
     def tilt_deg(self) -> float:
@@ -79,11 +79,13 @@ def _figures(family: Family, *, held: bool) -> list[Figure]:
     found = outcomes(family, REPORTING_SEED)
     _print_by_category(family, found)
     errors = np.concatenate([outcome.errors_deg for outcome in found])
+    frames = sum(one.scene.frames for one in found)
     true = [(float(np.median(one.truth.frame_cover)), one.truth.length_px, one.truth.width_px) for one in found]
     told = [(one.row.cover or 0.0, one.row.length_px or 0.0, one.row.width_px or 0.0) for one in found]
     figures = [
         Figure(f"{family}: orientation's error, median of {errors.size} frames", float(np.median(errors)), "°", 1.0 if held else None),
         Figure(f"{family}: orientation's error, 95 % of frames", float(np.quantile(errors, 0.95)), "°", 4.0 if held else None),
+        Figure(f"{family}: frames whose orientation was told, of {frames}", errors.size / frames, "", None),
     ]
     for place, (measure, bound) in enumerate({"cover": 0.95, "length": 0.9, "width": 0.9}.items()):
         rank = float(spearmanr([values[place] for values in true], [values[place] for values in told]).statistic)
@@ -116,10 +118,10 @@ def _print_by_category(family: Family, found: Sequence[Outcome]) -> None:
             told = " ".join(f"{ratio:5.2f}" for ratio in ratios)
             print(f"  {name:20} {len(members):3}  {np.median(errors):5.2f} {np.quantile(errors, 0.95):6.2f}   {told}")
     print("  worst:")
-    for one in sorted(found, key=lambda one: -float(np.median(one.errors_deg)))[:WORST]:
+    for one in sorted(found, key=lambda one: -float(np.median([0.0, *one.errors_deg])))[:WORST]:
         look = one.scene.rain
         shape = f"{look.length_px:.0f}x{look.width_px:.1f} px at {look.orientation_deg:.0f}°, cover {look.cover:.3f}"
-        print(f"    {one.scene.name} {one.scene.width} px, {one.scene.background}: {shape}: {np.median(one.errors_deg):.1f}° off")
+        print(f"    {one.scene.name} {one.scene.width} px, {one.scene.background}: {shape}: {np.median([0.0, *one.errors_deg]):.1f}° off")
 
 
 def _ratios(one: Outcome) -> tuple[float, float, float]:
