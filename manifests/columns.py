@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import types
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 
@@ -36,6 +37,11 @@ class Column:
 
 def columns(row_class: type) -> tuple[Column, ...]:
     """The fields of a row or settings class, in order; the first is a row class's key."""
+    return _columns(row_class)
+
+
+@cache  # asked for at every part of a table
+def _columns(row_class: type) -> tuple[Column, ...]:
     hints = get_type_hints(row_class, include_extras=True)
     return tuple(_column(field, hints[field.name]) for field in dataclasses.fields(row_class))
 

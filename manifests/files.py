@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -55,6 +56,11 @@ class Provenance:
 
 def versions() -> dict[str, str]:
     """Versions of the packages that decide what rows hold."""
+    return dict(_versions())
+
+
+@cache  # a table is appended to row by row, and reading a package's metadata takes as long as writing a part
+def _versions() -> dict[str, str]:
     found = {}
     for package in ("rainlapse", "av", "numpy", "opencv-python-headless", "pyarrow", "torch", "yt-dlp"):
         with contextlib.suppress(metadata.PackageNotFoundError):
