@@ -20,7 +20,7 @@ REPEAT_LEVELS = 0.005  # mean absolute difference, grey levels
 LIVELY_LEVELS = 1.0  # a tenth of the frames change by as much: rain, wind, noise; measured on rain: at least 1.1 at the median
 QUIET_SHARE, QUIET_LEVELS = 0.2, 0.45  # of what is lively, and at most: an encoder at work on a picture that stands
 REPEATED_SHARE = 0.25  # of a stall's frames
-FLASH_S = 0.5  # longest flash
+FLASH_S, FLASH_FRAMES = 0.5, 3  # longest flash: of video, and of photos that are seconds apart
 FLASH_LEVELS = 5.0  # grey levels by which a flash is brighter than what is before and after it
 UNLIKE = 0.5  # two views resemble each other less
 MIXED = 0.97  # of a picture's variance that two others must explain for it to be their mixture
@@ -88,11 +88,13 @@ def unflashed_views(measures: Measures) -> npt.NDArray[np.int64]:
     views = measures.view.copy()
     levels = _window_brightness(measures)
     start_s = measures.pts_s[measures.window_first]
+    interval_s = float(measures.pts_s[-1]) / max(1, measures.frames - 1)
+    longest_s = max(FLASH_S, FLASH_FRAMES * interval_s)
     for window in range(1, len(views)):
         interrupted = views[window - 1]
         if interrupted in (NO_VIEW, views[window]):
             continue
-        soon = np.flatnonzero(start_s[window:] - start_s[window] <= FLASH_S) + window
+        soon = np.flatnonzero(start_s[window:] - start_s[window] <= longest_s) + window
         returns = soon[views[soon] == interrupted]
         if len(returns):
             back = int(returns[0])

@@ -22,6 +22,7 @@ from curate.shots import Run, faded, trim_transitions
 Places = npt.NDArray[np.complex128]
 
 POOR_AGREEMENT = 0.6  # of a window's voting blocks: below it, a window between two that stand may be hidden rather than moved
+SETTLED_FRAMES = 80  # of a time-lapse, in which a few photos last for long, a rest must have as many too
 _DIRECTIONS = np.exp(1j * np.pi * np.arange(8) / 8)
 
 
@@ -153,7 +154,8 @@ def settled_pieces(pieces: list[Piece], shot: tuple[int, int], pts_s: npt.NDArra
     calm = [piece for piece in pieces if piece.drift <= 0.5]
     if sum(piece.end_frame - piece.first_frame for piece in calm) >= 0.5 * length:
         return calm
-    return [piece for piece in calm if pts_s[piece.end_frame - 1] - pts_s[piece.first_frame] >= settled_s]
+    long = [piece for piece in calm if piece.end_frame - piece.first_frame >= SETTLED_FRAMES]
+    return [piece for piece in long if pts_s[piece.end_frame - 1] - pts_s[piece.first_frame] >= settled_s]
 
 
 def frame_path(measures: Measures, limits: Limits) -> Places:

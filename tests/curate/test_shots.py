@@ -38,6 +38,13 @@ def test_a_brief_bright_interruption_is_a_flash() -> None:
     assert shots.count_flashes(flashed.brightness) == 1
 
 
+def test_one_bright_photo_of_a_time_lapse_is_a_flash() -> None:
+    measures = make_measures([0, 0, 1, 0, 0], lengths=[10, 4, 1, 10, 10], cut_at=[2, 3], fps=1 / 30)
+    bright = measures.brightness.copy()
+    bright[14] += 60
+    assert [run.view for run in shots.view_runs(replace(measures, brightness=bright))] == [0]
+
+
 def test_an_interruption_that_is_dark_or_long_is_none() -> None:
     brief = make_measures([0, 0, 1, 0, 0], lengths=[10, 4, 3, 10, 10], cut_at=[2, 3])
     dark = brief.brightness.copy()

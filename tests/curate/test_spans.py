@@ -119,6 +119,10 @@ def test_a_long_rest_counts_by_itself() -> None:
     assert settled_pieces([Piece(0, 60, 0.2), rest], (0, 1000), PTS, 10.0) == [rest]
 
 
+def test_a_few_photos_of_a_drifting_time_lapse_are_no_rest_however_long_they_last() -> None:
+    assert settled_pieces([Piece(0, 40, 0.3), Piece(300, 390, 0.3)], (0, 1000), PTS * 750, 10.0) == [Piece(300, 390, 0.3)]
+
+
 def test_pieces_that_fill_half_the_shot_all_count() -> None:
     pieces = [Piece(0, 100, 0.1), Piece(110, 200, 0.4)]
     assert settled_pieces(pieces, (0, 200), PTS, 10.0) == pieces
@@ -134,7 +138,7 @@ def test_a_piece_that_is_its_shot_may_drift_within_the_limit() -> None:
 
 
 def test_a_steady_drift_is_followed_beyond_the_windows_middles_and_chance_is_not() -> None:
-    assert excursion(np.arange(6) * (0.3 + 0.4j)) == pytest.approx(6 * 0.5, rel=0.02)
+    assert excursion(np.array([step * (0.3 + 0.4j) for step in range(6)])) == pytest.approx(6 * 0.5, rel=0.02)
     there_and_back = np.array([0, 1, 0, 1, 0, 1, 0]) + 0j
     assert excursion(there_and_back) == pytest.approx(1.0, rel=0.02)
     assert excursion(np.array([2.0, np.nan]) + 0j) == 0

@@ -34,7 +34,7 @@ PHONE = dataclasses.replace(
 )
 EDITED = dataclasses.replace(clip(CameraMove(), Event("cut", 20, background="street:4"), frames=80), name="edited")
 DRIFT = dataclasses.replace(clip(CameraMove("drift", 4, 0)), name="drift")
-STILLS = dataclasses.replace(clip(frames=32), name="stills", codec="jpeg")
+STILLS = dataclasses.replace(clip(frames=32), name="stills", codec="jpeg", fps=2)
 
 
 def footage_of(workspace: Workspace, specification: ClipSpecification) -> Footage:
