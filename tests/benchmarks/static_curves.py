@@ -13,20 +13,8 @@ from curate.span_measures import excursions
 from curate.static_segments import StaticSegmentsSettings
 from tests.benchmarks.static_accuracy import Outcome, decided
 
-WHOLE = (
-    "tripod",
-    "wind vibration",
-    "slight drift",
-    "drift",
-    "zoom",
-    "roll",
-    "tremor",
-    "shake",
-    "handheld",
-    "pan",
-    "flash",
-    "exposure step",
-)
+STANDS = ("tripod", "wind vibration", "slight drift", "flash", "exposure step")
+MOVES = {"shift_px": ("drift", "pan", "handheld"), "edge_px": ("zoom", "roll"), "jitter_px": ("tremor", "shake", "handheld")}
 LEAST = 1e-3  # px; smaller measures are drawn here
 
 
@@ -40,14 +28,17 @@ def draw(found: Sequence[Outcome], path: Path) -> None:
     defaults = StaticSegmentsSettings()
     names = {"shift_px": "middle, px", "edge_px": "corners, px", "jitter_px": "single frames, px"}
     figure, axes = plt.subplots(2, 3, figsize=(10, 5.2), layout="constrained")
-    measured = [(one, _measures(one)) for one in found if one.case.camera in WHOLE]
+    measured = [(one, _measures(one)) for one in found]
     for column, (name, label) in enumerate(names.items()):
         limit = getattr(defaults, name)
         above, below = axes[0, column], axes[1, column]
         bins = np.geomspace(LEAST, 300, 45)
-        for stands, colour in ((True, "tab:blue"), (False, "tab:red")):
-            values = [max(LEAST, measures[name]) for one, measures in measured if bool(one.case.expected.spans) == stands]
-            above.hist(values, bins=bins, color=colour, alpha=0.6, label="stands" if stands else "moves")
+        for told, cameras, colour in (("stands", STANDS, "tab:blue"), ("moves", MOVES[name], "tab:red")):
+            chosen = [
+                measures for one, measures in measured if one.case.camera in cameras and bool(one.case.expected.spans) == (told == "stands")
+            ]
+            values = [max(LEAST, measures[name]) for measures in chosen]
+            above.hist(values, bins=bins, color=colour, alpha=0.6, label=told)
         above.axvline(limit, color="black", linewidth=1)
         above.set(xscale="log", title=f"{name} = {limit:g}", xlabel=label, ylabel="clips" if not column else "")
         limits = limit * np.geomspace(0.2, 5, 9)
@@ -57,7 +48,10 @@ def draw(found: Sequence[Outcome], path: Path) -> None:
         for curve, told, style in zip(curves.T, ("precision", "recall"), ("-", "--"), strict=True):
             below.plot(limits, curve, style, color="black", label=told)
         below.axvline(limit, color="black", linewidth=1)
-        below.set(xscale="log", ylim=(0.7, 1.005), xlabel=f"{name}, labels kept")
+        below.set(xscale="log", ylim=(0.7, 1.005), xlabel=f"{name}; labels as at {limit:g}")
+        ticks = [round(limit * share, 2) for share in (0.2, 0.5, 1, 2, 5)]
+        below.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        below.set_xticks([], minor=True)
     axes[0, 0].legend()
     axes[1, 0].legend(loc="lower left")
     path.parent.mkdir(parents=True, exist_ok=True)
