@@ -22,7 +22,7 @@ from curate.release.parts import PARTS, make_parts, members_of, plan_parts
 from curate.release.rights import Profile
 from curate.release.selection import Selection, refuse, select
 from curate.release.sums import file_names, write_sums
-from curate.release.tables import BUILD, FORMAT, INDEX, write_tables
+from curate.release.tables import BUILD, FORMAT, INDEX, PROOF, write_tables
 from curate.release.versions import checked, next_patch, previous_release
 from curate.release.words import write_words
 from manifests.errors import InputError
@@ -86,7 +86,7 @@ def publish(releases: Path, version: str, profile: Profile, selection: Selection
             members = members_of(parts, staging)
             write_index(staging / INDEX, members)
             write_tables(staging, selection, Provenance("curate release build", {"version": version, "profile": profile}))
-            write_text(staging / "splits.tsv", splits_tsv(selection.scenes))
+            write_text(staging / PROOF, splits_tsv(selection.scenes))
             write_text(staging / BUILD, _about(version, profile, selection, shard_bytes))
             shutil.rmtree(staging / PARTS)
             write_words(staging, Facts(version, profile, selection, members, previous_release(releases, version)))

@@ -12,7 +12,7 @@ import click
 
 from curate.release.findings import EXIT_CODES, MEANINGS
 from curate.release.rights import PROFILES, Profile
-from manifests.options import dry_run_option, json_option, workers_option, workspace_option
+from manifests.options import EXIT_SOME_FAILED, dry_run_option, json_option, workers_option, workspace_option
 from manifests.workspace import Workspace
 
 RELEASE = click.Path(file_okay=False, path_type=Path)
@@ -38,7 +38,9 @@ def release() -> None:
 @workers_option
 @dry_run_option
 @json_option
+@click.pass_context
 def build(
+    context: click.Context,
     version: str | None,
     profile: Profile,
     confirm_full: bool,
@@ -50,7 +52,8 @@ def build(
 ) -> None:
     """Pack the kept scenes under a version: release/VERSION/, whole or not at all, the same bytes for the same rows.
 
-    Scenes rejected in review or taken down stay out; missing or damaged frames and rows that do not hold refuse the release.
+    Scenes rejected in review, taken down or without provenance stay out, and so do those of which `manifests check` finds a row that does
+    not hold (exit code 3). Missing or damaged frames refuse the release.
     """
     from curate.release.build import build as build_release
 
@@ -70,11 +73,13 @@ def build(
         "scenes": len(built.selection.scenes),
         "with_pixels": len(built.selection.pixels),
         "rejected": len(built.selection.rejected),
-        "bytes": built.bytes,
+        "damaged": len(built.selection.damaged),
+        "picture_bytes" if dry_run else "bytes": built.bytes,
         "sha256": built.sha256,
         "written": not dry_run,
     }
     _show(told, as_json)
+    context.exit(EXIT_SOME_FAILED if built.selection.damaged else 0)
 
 
 def _told_with_codes(command: click.Command) -> click.Command:

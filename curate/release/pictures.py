@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,8 @@ class ReleasePictures:
         path = self.folder / found.shard
         try:
             with path.open("rb") as file:
+                if not 0 <= found.offset <= found.offset + found.bytes <= os.fstat(file.fileno()).st_size:
+                    raise InputError(f"{path}: breaks off before the end of {name}; fetch the release again")
                 file.seek(found.offset)
                 content = file.read(found.bytes)
         except OSError as error:

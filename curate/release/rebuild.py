@@ -25,7 +25,8 @@ from curate.release.fingerprints import cells_of, luma_cells
 from curate.release.index import Member
 from curate.release.likeness import MOST_SHIFT_S, Cells, Match, find
 from curate.release.portable import frame_name, portable_source
-from curate.release.tables import Tables, read_tables
+from curate.release.table_checks import sound_tables
+from curate.release.tables import Tables
 from curate.scene_files import SceneFiles, write_scene
 from manifests.errors import InputError
 from manifests.executors import run_rows
@@ -80,7 +81,7 @@ def rebuild(table: Path, workspace: Workspace, *, workers: int = 0) -> Rebuildin
     Places and splits are those of the release. What was unpacked, or rebuilt before from the same footage, is not decoded again. Raises
     InputError where there is no release, no footage at all, or a workspace with scenes of its own choosing.
     """
-    tables = read_tables(table.parent)
+    tables = sound_tables(table.parent)
     if table_exists(workspace.table(Segment)):
         raise InputError(f"{workspace.table(Segment)}: scenes are chosen in this folder; rebuild those of a release in one of their own")
     footage = [row for row in read_rows(Footage, workspace.table(Footage)) if row.status == "ok" and row.path is not None]

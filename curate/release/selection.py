@@ -1,11 +1,12 @@
 """What goes into a release: the kept scenes that no reviewer rejected and that were not taken down, and the rows they come from.
 
-A release with a damaged row would be worse than none, so damage refuses the release and names the rows; a reviewer's rejection, missing
-provenance or a missing licence only leaves the scene or its pixels out.
+What does not hold is left out by row, and so is what a reviewer rejected or what lacks provenance; a missing licence leaves the pixels out.
+What no row can be blamed for (a table that cannot be read, two scenes of one id, splits that share a place) refuses the release.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -19,7 +20,7 @@ from curate.splits import source_of
 from manifests.checks import check
 from manifests.errors import InputError
 from manifests.files import fingerprint, read_rows, table_exists
-from manifests.tables import Footage, Rain, Review, Scene, Segment, Withdrawal
+from manifests.tables import Footage, Rain, Review, Scene, Segment, Withdrawal, table_name
 from manifests.workspace import Workspace
 
 Row = TypeVar("Row")
@@ -38,6 +39,7 @@ class Selection:
     withdrawals: list[Withdrawal]
     pixels: frozenset[str]
     rejected: dict[str, str]  # scene id: why the scene is not in the release
+    damaged: frozenset[str]  # those of the rejected whose rows do not hold
     without_pixels: dict[str, str]  # scene id: why its pictures are not in the release, though the profile holds pixels
     pictures: Pictures
 
@@ -45,15 +47,16 @@ class Selection:
 def select(workspace: Workspace, profile: Profile) -> Selection:
     """Read the tables, check them, and choose.
 
-    Raises InputError naming what is damaged (tables that do not agree, two scenes of one id, one place or source in two splits), or when
-    nothing is left to release.
+    Raises InputError naming what is damaged (a table, two scenes of one id, one place or source in two splits), or when nothing is left
+    to release.
     """
     _refuse_doubles(workspace)
     kept = [row for row in read_rows(Scene, workspace.table(Scene)) if row.reason is None and row.error is None]
-    _refuse_findings(workspace)
+    damaged = _damaged(workspace, kept)
     withdrawals = withdrawals_of(workspace)
     footage = {row.footage_id: row for row in read_rows(Footage, workspace.table(Footage))}
-    rejected = _rejected(workspace, kept, footage, withdrawals)
+    sound = [scene for scene in kept if scene.scene_id not in damaged]
+    rejected = damaged | _rejected(workspace, sound, footage, withdrawals)
     scenes = sorted((scene for scene in kept if scene.scene_id not in rejected), key=lambda scene: scene.scene_id)
     if not scenes:
         raise InputError(
@@ -70,6 +73,7 @@ def select(workspace: Workspace, profile: Profile) -> Selection:
         _of(Rain, workspace, spans, lambda row: row.segment_id),
         withdrawals,
         rejected,
+        frozenset(damaged),
         profile,
         WorkspacePictures(workspace),
     )
@@ -82,6 +86,7 @@ def chosen(
     rain: list[Rain],
     withdrawals: list[Withdrawal],
     rejected: dict[str, str],
+    damaged: frozenset[str],
     profile: Profile,
     pictures: Pictures,
 ) -> Selection:
@@ -90,7 +95,7 @@ def chosen(
     withheld = {scene.scene_id: why_no_pixels(by_id[scene.footage_id], profile) for scene in scenes}
     pixels = frozenset(scene_id for scene_id, why in withheld.items() if why is None)
     reasons = {} if profile == "links" else {scene_id: why for scene_id, why in withheld.items() if why is not None}
-    return Selection(scenes, footage, segments, rain, withdrawals, pixels, rejected, reasons, pictures)
+    return Selection(scenes, footage, segments, rain, withdrawals, pixels, rejected, damaged, reasons, pictures)
 
 
 def withdrawals_of(workspace: Workspace) -> list[Withdrawal]:
@@ -150,11 +155,20 @@ def _refuse_doubles(workspace: Workspace) -> None:
     refuse([f"scene {key} has two rows" for key in doubles], f"{path}: ids are not unique", "run `curate sequences` again")
 
 
-def _refuse_findings(workspace: Workspace) -> None:
+def _damaged(workspace: Workspace, kept: Sequence[Scene]) -> dict[str, str]:
+    """What `manifests check` finds of kept scenes and the rows behind them, by scene id. Raises InputError for an unreadable table."""
     _, findings = check(workspace)
-    problems = [
-        f"{finding.table} {finding.key}: {finding.problem}"
-        for finding in findings
-        if finding.table in ("footage", "segments", "rain", "scenes", "reviews", "withdrawals")
-    ]
-    refuse(problems, "the tables do not hold together", "`manifests check` shows all; make the rows again")
+    wanted = {table_name(row_class) for row_class in (Footage, Segment, Rain, Scene, Review, Withdrawal)}
+    problems = {(found.table, found.key): found.problem for found in findings if found.table in wanted}
+    refuse([problem for (_, key), problem in problems.items() if not key], "tables cannot be read", "`manifests check` shows all")
+    reviews = defaultdict(list)
+    for row in read_rows(Review, workspace.table(Review)) if problems and table_exists(workspace.table(Review)) else []:
+        reviews[row.scene_id].append(row.review_id)
+    found: dict[str, str] = {}
+    for scene in kept:
+        behind = [("scenes", scene.scene_id), ("segments", scene.segment_id), ("rain", scene.segment_id), ("footage", scene.footage_id)]
+        behind += [("reviews", review_id) for review_id in reviews[scene.scene_id]]
+        for table, key in behind:
+            if (table, key) in problems:
+                found.setdefault(scene.scene_id, f"does not hold: {table} {key}: {problems[table, key]}")
+    return found

@@ -168,10 +168,14 @@ def _sample(shard: Shard, file: BinaryIO) -> list[Finding]:
     """Only some members, by the places that the index tells."""
     findings = []
     end = max(((member.offset or 0) + (member.bytes or 0) for member in shard.members), default=0)
-    if os.fstat(file.fileno()).st_size != _archive_size(end + -end % BLOCK):
+    size = os.fstat(file.fileno()).st_size
+    if size != _archive_size(end + -end % BLOCK):
         findings.append(_finding(shard, "shards", "", "is not as long as the index says"))
     for member in shard.members:
         if member.name not in (shard.sampled or ()) or member.offset is None or member.bytes is None:
+            continue
+        if not BLOCK <= member.offset <= member.offset + member.bytes <= size:
+            findings.append(_finding(shard, "shards", member.name, "lies beyond the end, by the index"))
             continue
         file.seek(member.offset - BLOCK)
         header, content = file.read(BLOCK), file.read(member.bytes)

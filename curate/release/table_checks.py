@@ -1,32 +1,54 @@
-"""The tables of a release: each row by itself, keys that resolve, and the index held against the scenes both ways."""
+"""The tables of a release: each row by itself, keys that resolve, and the index held against the scenes both ways.
+
+Whoever reads a release by its tables relies on all of that, so `sound_tables` is how unpacking, rebuilding and takedowns begin.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from curate.release.disjoint import leaks, splits_tsv
 from curate.release.findings import Finding
 from curate.release.index import Member
-from curate.release.portable import about_name, frame_name, mask_name
-from curate.release.tables import Tables
+from curate.release.portable import about_name, frame_name, mask_name, portable_footage, portable_scene, portable_segment
+from curate.release.tables import PROOF, Tables, read_tables
 from manifests.checks import row_problems
 from manifests.columns import key_name
+from manifests.errors import InputError, first_line
 from manifests.files import fingerprint
 from manifests.tables import Scene
+
+_SHARD = re.compile(r"shards/[a-z]+-\d{6}\.tar")
+
+
+def sound_tables(folder: Path) -> Tables:
+    """The tables of a release that hold. Raises InputError where there is none, or they do not."""
+    tables = read_tables(folder)
+    try:
+        found = table_findings(tables, (folder / PROOF).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{folder / PROOF}: cannot be read ({first_line(error)}); fetch the release again") from error
+    if found:
+        raise InputError(
+            f"{folder}: {found[0].where}: {found[0].problem}; `curate release verify` tells all ({len(found)}): fetch the release again"
+        )
+    return tables
 
 
 def table_findings(tables: Tables, proof: str) -> list[Finding]:
     """What does not hold of the rows; `proof`: what splits.tsv holds."""
-    found = [Finding("tables", f"{table}.parquet: {key}", problem) for table, key, problem in _rows(tables)]
+    found = [Finding("tables", f"{table}.parquet: {key}", problem) for table, key, problem in (*_rows(tables), *_portable(tables))]
     found += (Finding("tables", f"scenes.parquet: {key}", problem) for key, problem in _keys(tables))
     found += (Finding("tables", f"index.parquet: {key}", problem) for key, problem in _index(tables))
     found += (Finding("tables", "build.json", problem) for problem in _about(tables))
     found += (Finding("splits", "scenes.parquet", problem) for problem in leaks(tables.scenes))
     if proof != splits_tsv(tables.scenes):
-        found.append(Finding("splits", "splits.tsv", "is not the splits of the scenes' places and sources"))
+        found.append(Finding("splits", PROOF, "is not the splits of the scenes' places and sources"))
     return found
 
 
@@ -44,6 +66,17 @@ def _rows(tables: Tables) -> Iterator[tuple[str, str, str]]:
             # Media are not part of a release, so no row of footage has a path
             for problem in row_problems(replace(row, path="-") if table == "footage" else row):
                 yield table, key, problem
+
+
+def _portable(tables: Tables) -> Iterator[tuple[str, str, str]]:
+    """Rows that name other files than those of the release."""
+    told = "names files as a release does not"
+    yield from (("footage", row.footage_id, told) for row in tables.footage if portable_footage(row) != row)
+    yield from (("segments", row.segment_id, told) for row in tables.segments if portable_segment(row) != row)
+    pixels = tables.pixels
+    yield from (("scenes", row.scene_id, told) for row in tables.scenes if portable_scene(row, row.scene_id in pixels) != row)
+    shards = {member.shard for member in tables.index if member.shard is not None}
+    yield from (("index", shard, "is no name of a shard") for shard in sorted(shards) if not _SHARD.fullmatch(shard))
 
 
 def _keys(tables: Tables) -> Iterator[tuple[str, str]]:
@@ -79,7 +112,8 @@ def _members(scene: Scene, members: dict[str, Member]) -> Iterator[tuple[str, st
     frames = [member for member in members.values() if member.kind == "frame"]
     if len(frames) != len(scene.frames):
         yield scene.scene_id, f"{len(frames)} frames, and scenes.parquet says {len(scene.frames)}"
-    for number in range(len(scene.frames)):
+    as_long = min(len(scene.frame_index), len(scene.pts_s), len(scene.sha256))  # that they differ is told with the rows
+    for number in range(min(len(scene.frames), as_long)):
         member = members.get(frame_name(scene, number))
         if member is None:
             yield frame_name(scene, number), "is a frame of scenes.parquet and not in the index"

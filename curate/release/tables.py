@@ -10,6 +10,7 @@ from typing import Any
 
 from curate.release.index import Member, read_index
 from curate.release.portable import portable_footage, portable_scene, portable_segment
+from curate.release.rights import PROFILES
 from curate.release.selection import Selection
 from manifests.errors import InputError
 from manifests.files import Provenance, read_frozen_rows, write_rows
@@ -18,6 +19,8 @@ from manifests.tables import Footage, Rain, Scene, Segment, Withdrawal
 FORMAT = 1  # of a release's files and their names
 BUILD = "build.json"
 INDEX = "index.parquet"
+PROOF = "splits.tsv"  # that they are disjoint
+_ABOUT = {"format": int, "version": str, "profile": str, "shard_bytes": int, "scenes": int, "scenes_fingerprint": str}
 
 
 @dataclass(frozen=True)
@@ -67,12 +70,15 @@ def read_about(folder: Path) -> dict[str, Any]:
     """What made a release. Raises InputError where there is no release, or one of a newer format."""
     path = folder / BUILD
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = dict(json.loads(path.read_text(encoding="utf-8")))
         newer = about["format"] > FORMAT
+        wrong = [] if newer else [name for name, kind in _ABOUT.items() if type(about.get(name)) is not kind]
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); name the folder of a release") from error
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: does not say what made the release ({error!r}); fetch the release again") from error
     if newer:
         raise InputError(f"{path}: release format {about['format']}, and this rainlapse reads up to {FORMAT}; upgrade rainlapse")
-    return dict(about)
+    if wrong or about["profile"] not in PROFILES:
+        raise InputError(f"{path}: does not say what made the release ({', '.join(wrong) or 'profile'}); fetch the release again")
+    return about

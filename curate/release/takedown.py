@@ -8,7 +8,8 @@ from pathlib import Path
 from curate.release.build import Release, publish
 from curate.release.pictures import ReleasePictures
 from curate.release.selection import Selection, chosen, source_keys
-from curate.release.tables import Tables, read_tables
+from curate.release.table_checks import sound_tables
+from curate.release.tables import Tables
 from curate.release.versions import latest_release, next_minor
 from manifests.errors import InputError
 from manifests.files import Provenance, append_rows, compact, read_frozen_rows, read_rows, table_exists, utc_now
@@ -35,7 +36,7 @@ def takedown(workspace: Workspace, named: str, reason: str, *, workers: int = 0)
     """
     releases = workspace.root / "release"
     folder = latest_release(releases)
-    tables = read_tables(folder)
+    tables = sound_tables(folder)
     gone = _named(tables, named, folder)
     ids = {row.footage_id for row in gone}
     if not any(scene.footage_id not in ids for scene in tables.scenes):
@@ -75,6 +76,7 @@ def _without(tables: Tables, ids: set[str], withdrawals: list[Withdrawal], folde
         [row for row in tables.rain if row.segment_id in segments],
         withdrawals,
         {},
+        frozenset(),
         tables.about["profile"],
         ReleasePictures(folder, {member.name: member for member in tables.index}),
     )

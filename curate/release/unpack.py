@@ -6,7 +6,7 @@ from pathlib import Path
 
 from curate.release.pictures import ReleasePictures
 from curate.release.portable import frame_name, mask_name
-from curate.release.tables import read_tables
+from curate.release.table_checks import sound_tables
 from manifests.errors import InputError
 from manifests.executors import run_rows
 from manifests.files import Provenance, table_exists, write_atomically, write_rows
@@ -25,7 +25,7 @@ def unpack(folder: Path, workspace: Workspace, *, workers: int = 0) -> tuple[int
     table = workspace.table(Scene)
     if table_exists(table):
         raise InputError(f"{table}: there are scenes already; name an empty folder with -C")
-    tables = read_tables(folder)
+    tables = sound_tables(folder)
     scenes = [scene for scene in tables.scenes if scene.scene_id in tables.pixels]
     if not scenes:
         raise InputError(

@@ -19,7 +19,7 @@ from curate.release.findings import Finding, exit_code
 from curate.release.shard_checks import Shard, check_shard
 from curate.release.sums import SUMS, file_names, read_sums
 from curate.release.table_checks import table_findings
-from curate.release.tables import Tables, read_tables
+from curate.release.tables import PROOF, Tables, read_tables
 from manifests.errors import InputError
 from manifests.executors import run_rows
 from manifests.files import file_sha256
@@ -115,9 +115,9 @@ def _changed(folder: Path, names: set[str], sums: dict[str, str]) -> Iterator[Fi
 def _tables(folder: Path, findings: list[Finding]) -> Tables | None:
     try:
         tables = read_tables(folder)
-        proof = (folder / "splits.tsv").read_text(encoding="utf-8")
+        proof = (folder / PROOF).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        findings.append(Finding("tables", "splits.tsv", f"cannot be read ({error})"))
+        findings.append(Finding("tables", PROOF, f"cannot be read ({error})"))
         return None
     except InputError as error:
         path, _, problem = str(error).partition(": ")

@@ -327,6 +327,16 @@ def _tables() -> Iterator[Tampering]:
         for column in ("frames", "frame_index", "pts_s", "sha256"):
             rows[0][column] = rows[0][column][:-1]
 
+    def more_names(rows: list[dict[str, Any]]) -> None:
+        rows[0]["frames"] = [*rows[0]["frames"], "more"]
+
+    def elsewhere(rows: list[dict[str, Any]]) -> None:
+        rows[0]["frames"] = ["../../elsewhere.png", *rows[0]["frames"][1:]]
+
+    def other_shard(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            row["shard"] = "../elsewhere.tar"
+
     def one_place(rows: list[dict[str, Any]]) -> None:
         rows[0]["place_id"] = rows[1]["place_id"]
 
@@ -357,6 +367,11 @@ def _tables() -> Iterator[Tampering]:
     yield Tampering("width", edited("scenes", first("width", 47)), "tables", "width is 48, and scenes.parquet says 47")
     yield Tampering("no-split", edited("scenes", first("split", None)), "tables", "a kept scene has a split")
     yield Tampering("shard-of-another", edited("index", first("shard", "shards/none.tar")), "tables", "its members are in several shards")
+    yield Tampering("more-names", edited("scenes", more_names), "tables", "6 frames, 5 indices")
+    yield Tampering("frames-elsewhere", edited("scenes", elsewhere), "tables", "scenes.parquet: .*: names files as a release does not")
+    yield Tampering("mask-elsewhere", edited("scenes", first("mask", "/etc/mask.png")), "tables", "names files as a release does not")
+    yield Tampering("path", edited("footage", first("path", "/home/x/a.mp4")), "tables", "footage.parquet: .*: names files as a release")
+    yield Tampering("shard-elsewhere", edited("index", other_shard), "tables", "index.parquet: ../elsewhere.tar: is no name of a shard")
     yield Tampering("no-number", edited("footage", first("duration_s", float("nan"))), "tables", "duration_s holds nan")
     yield Tampering("garbled-table", garbled, "tables", "rain.parquet: cannot be read as Parquet")
     yield Tampering("table-of-another-kind", other_kind, "tables", "rain.parquet: a table of segments, where one of rain is needed")
@@ -394,4 +409,10 @@ def _metadata() -> Iterator[Tampering]:
     yield Tampering("croissant-column", edited(croissant, other_column), "croissant", "column none that scenes.parquet does not have")
     yield Tampering("croissant-garbled", no_json, "croissant", "cannot be read")
     yield Tampering("build-count", edited(build, lambda about: about.update(scenes=9)), "tables", "scenes is 9, and the tables say 3")
+    yield Tampering(
+        "build-profile", edited(build, lambda about: about.update(profile="all")), "tables", r"what made the release \(profile\)"
+    )
+    yield Tampering(
+        "build-short", edited(build, lambda about: about.pop("shard_bytes")), "tables", r"what made the release \(shard_bytes\)"
+    )
     yield Tampering("build-garbled", edited(build, lambda about: about.pop("format")), "tables", "build.json: does not say what made")

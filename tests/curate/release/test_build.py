@@ -21,7 +21,7 @@ from curate.release.selection import select
 from curate.release.versions import next_patch
 from manifests.errors import InputError
 from manifests.files import Provenance, file_sha256, read_rows, write_rows
-from manifests.tables import Footage, Review, Scene
+from manifests.tables import Footage, Rain, Review, Scene
 from tests.worlds import NOW, World, copy_world, make_world, write_world
 
 
@@ -245,19 +245,40 @@ def double_a_scene(world: World) -> str:
     return f"scene {world.scenes[0].scene_id} has two rows"
 
 
-def lose_a_footage_row(world: World) -> str:
-    lost = world.footage.pop(0)
-    write_world(world)
-    return lost.footage_id
+def garble_a_table(world: World) -> str:
+    world.workspace.table(Rain).write_bytes(b"no table")
+    return r"tables cannot be read: .*rain\.parquet"
 
 
-@pytest.mark.parametrize("damage", [damage_a_frame, lose_a_frame, lose_a_mask, leak_a_place, double_a_scene, lose_a_footage_row])
+@pytest.mark.parametrize("damage", [damage_a_frame, lose_a_frame, lose_a_mask, leak_a_place, double_a_scene, garble_a_table])
 @pytest.mark.parametrize("profile", ["links", "own"])
 def test_damage_refuses_the_release_and_leaves_nothing(world: World, damage, profile: Profile) -> None:  # type: ignore[no-untyped-def]
     message = damage(world)
     with pytest.raises(InputError, match=message):
         build(world.workspace, profile=profile)
     assert not (world.workspace.root / "release").exists()
+
+
+def test_rows_that_do_not_hold_leave_out_their_scenes_alone(world: World) -> None:
+    first, second, third = world.scenes[:3]
+    world.footage.pop(0)
+    world.segments[1] = replace(world.segments[1], first_frame=7)
+    reviews = [
+        Review(f"{third.scene_id} someone", third.scene_id, "someone", "accept", NOW),
+        Review("gone someone", "gone", "someone", "reject", NOW, "its scene was made anew"),
+    ]
+    write_world(world)
+    write_rows(Review, world.workspace.table(Review), reviews, Provenance("test"))
+    selection = select(world.workspace, "links")
+    assert [scene.scene_id for scene in selection.scenes] == [third.scene_id]
+    assert selection.rejected == {
+        first.scene_id: f"does not hold: scenes {first.scene_id}: footage_id {first.footage_id} is not in the footage table",
+        second.scene_id: f"does not hold: segments {second.segment_id}: span [7, 5) is turned round",
+    }
+    result = command(world, "--json")
+    *told, summary = [json.loads(line) for line in result.stdout.splitlines()]
+    assert {line["scene_id"]: line["reason"] for line in told} == selection.rejected
+    assert (result.exit_code, summary["scenes"], summary["damaged"]) == (3, 1, 2)
 
 
 def test_a_failure_half_way_leaves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
