@@ -15,6 +15,7 @@ from tests.benchmarks import (
     redecide,
     release_rebuild,
     release_verify,
+    static_accuracy,
     static_cost,
     static_memory,
     status_time,
