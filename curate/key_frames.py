@@ -14,7 +14,7 @@ is not decoded, but for one interval at either end.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
@@ -40,6 +40,9 @@ LEAST_RESPONSE = 0.1
 LEAST_AGREEING_SHARE = 0.5  # of all blocks
 RESTING_SHARE = 0.125  # of the blocks that agree on the motion: so many may seem to rest, by chance or under a logo
 TOLERANCE_PX = 0.5
+_ROUNDING_S = 1e-6
+MOST_AHEAD = 8  # frames from a key frame to the one stored next, at most
+LEAST_INTERVAL_S = 0.3  # between key frames that are asked
 FIRST_TRIED = 3  # key frames that must all answer yes before the rest are asked
 
 
@@ -83,14 +86,17 @@ def moving_intervals(path: Path, frames: int, width: int, full_px: float, still:
         return []
     with opened(path) as container:
         table = timetable(container, path)
-        if table is None or len(table.ticks) != frames or len(table.key_frames) < FIRST_TRIED:
+        if table is None or len(table.ticks) != frames:
+            return []
+        table = replace(table, key_frames=_spaced(table))
+        if len(table.key_frames) < FIRST_TRIED:
             return []
         edges = (*table.key_frames, frames)
-        if edges[0] != 0 or not any(_too_short(table, edges, place, still) for place in range(len(edges) - 1)):
+        hopeful = (_too_short(table, edges[place] + MOST_AHEAD, edges[place + 2], still) for place in range(len(edges) - 2))
+        if edges[0] != 0 or not any(hopeful):
             return []
         keys = _asked(key_frame_pairs(container, path, table), table, width, full_px, still)
-    sure = [key is not None and key.motion is not None and _too_short(table, edges, place, still) for place, key in enumerate(keys)]
-    sure += [False] * (len(edges) - 1 - len(keys))
+    sure = [_is_sure(table, keys, edges, place, still) for place in range(len(keys))]
     moving = [sure[place] and (place + 1 == len(sure) or sure[place + 1]) for place in range(len(sure))]
     found = []
     for place, key in enumerate(keys):
@@ -102,13 +108,29 @@ def moving_intervals(path: Path, frames: int, width: int, full_px: float, still:
     return found
 
 
-def _too_short(table: Timetable, edges: tuple[int, ...], place: int, still: StillSpan) -> bool:
-    """Whether what could stand still round a key frame, from behind its predecessor's second frame to before its successor, is no span."""
-    first = edges[place - 1] + 2 if place > 0 else 0
-    end = edges[place + 1]
+def _spaced(table: Timetable) -> tuple[int, ...]:
+    """The key frames without those so soon after another that little can have moved since: encoders add some where much changes."""
+    spaced: list[int] = []
+    for frame in table.key_frames:
+        if not spaced or table.pts_s[frame] - table.pts_s[spaced[-1]] >= LEAST_INTERVAL_S:
+            spaced.append(frame)
+    return tuple(spaced)
+
+
+def _is_sure(table: Timetable, keys: list[_KeyFrame | None], edges: tuple[int, ...], place: int, still: StillSpan) -> bool:
+    """Whether a key frame moves for certain, and no still span lies from behind its predecessor's second frame to before its successor."""
+    key, before = keys[place], keys[place - 1] if place else None
+    if key is None or key.motion is None:
+        return False
+    first = 0 if place == 0 else before.second_frame + 1 if before is not None else edges[place - 1] + 1
+    return _too_short(table, first, edges[place + 1], still)
+
+
+def _too_short(table: Timetable, first: int, end: int, still: StillSpan) -> bool:
+    """Whether frames [first, end) are too few, or last too short, to be a still span."""
     if end - first < still.least_frames:
         return True
-    return (_end_s(table, end) - table.pts_s[first]) * (end - first + 1) / (end - first) < still.least_s
+    return (_end_s(table, end) - table.pts_s[first]) * (end - first + 1) / (end - first) < still.least_s - _ROUNDING_S
 
 
 def _end_s(table: Timetable, end: int) -> float:

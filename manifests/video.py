@@ -245,12 +245,13 @@ def timetable(container: av.container.InputContainer, path: Path) -> Timetable |
 def key_frame_pairs(
     container: av.container.InputContainer, path: Path, table: Timetable
 ) -> Iterator[tuple[int, av.VideoFrame, int, av.VideoFrame]]:
-    """For each key frame its number, itself, and number and picture of the next frame that its file stores: two decodings each.
+    """For each key frame of the table its number, itself, and number and picture of the next frame that its file stores.
 
     Ends at the first key frame that does not decode in this way. Raises MediaError where reading fails.
     """
     stream = container.streams.video[0]
     places = {pts: place for place, pts in enumerate(table.ticks)}
+    wanted = set(table.key_frames)
     try:
         container.seek(table.ticks[0], stream=stream, backward=True)
     except (av.FFmpegError, OSError):
@@ -259,7 +260,7 @@ def key_frame_pairs(
     for packet in _packets(container, path):
         if packet.pts is None or packet.pts not in places:
             return
-        if packet.is_keyframe:
+        if packet.is_keyframe and places[packet.pts] in wanted:
             key = packet
         elif (
             key is not None and key.pts is not None and places[packet.pts] > places[key.pts]

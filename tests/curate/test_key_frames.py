@@ -176,15 +176,21 @@ def test_no_camera_that_stands_is_passed_over(seed: int, tmp_path: Path) -> None
     assert intervals(path) == []
 
 
-def test_no_room_for_a_still_span_is_told_from_times_as_a_segments_length_is() -> None:
-    def room(key_frames_every: int, fps: float, still: StillSpan = STILL) -> list[bool]:
-        times = tuple(number / fps for number in range(4 * key_frames_every))
-        edges = tuple(range(0, len(times) + 1, key_frames_every))
-        table = Timetable(tuple(range(len(times))), times, edges[:-1])
-        return [not key_frames._too_short(table, edges, place, still) for place in range(4)]
+def test_key_frames_right_behind_others_are_passed_over() -> None:
+    times = tuple(number / 25 for number in range(100))
+    table = Timetable(tuple(range(100)), times, (0, 3, 9, 10, 30, 31, 32, 41, 99))
+    assert key_frames._spaced(table) == (0, 9, 30, 41, 99)
 
-    assert room(25, 25) == [False] * 4  # 48 frames lie between, and their duration is 1.96 s with the grace that segments have
-    assert room(26, 25) == [False, True, True, True]
-    assert room(14, 10) == [False] * 4  # 26 frames are too few, however long they last
-    assert room(30, 60) == [False] * 4
-    assert room(25, 25, StillSpan(1.0, 1.0, 30)) == [False, True, True, True]
+
+def test_a_spans_length_is_told_from_times_as_a_segments_is() -> None:
+    def short(frames_: int, fps: float, still: StillSpan = STILL) -> bool:
+        times = tuple(number / fps for number in range(200))
+        return key_frames._too_short(Timetable(tuple(range(200)), times, (0,)), 20, 20 + frames_, still)
+
+    assert short(48, 25)  # 1.96 s, with the grace of an interval that segments have
+    assert not short(49, 25)
+    assert short(29, 10)  # too few, however long they last
+    assert not short(30, 10)
+    assert short(110, 60)
+    assert not short(30, 25, StillSpan(1.0, 1.0, 30))
+    assert not short(180, 25)  # to the end
