@@ -89,7 +89,7 @@ class Words:
 
     kind: ErrorKind
     phrase: str
-    said_by: Literal["yt-dlp", "youtube", "system"] = "yt-dlp"
+    said_by: Literal["yt-dlp", "youtube", "ffmpeg", "requests", "system"] = "yt-dlp"
 
 
 # Searched in this order. What is special stands before what is general: "Sign in to confirm your age" is no bot check, and "Video
@@ -117,6 +117,8 @@ WORDS: tuple[Words, ...] = (
     Words("unsupported", "Unsupported URL"),
     Words("unsupported", "No suitable extractor"),
     Words("unsupported", "is not a valid URL"),
+    Words("unsupported", "URLs are disabled by default"),  # file:, to which a playlist may lead
+    Words("unsupported", "No connection adapters were found", "requests"),  # for what a redirect leads to
     Words("removed", "Video unavailable"),
     Words("removed", "This video has been removed"),
     Words("removed", "This video is not available"),
@@ -140,6 +142,8 @@ WORDS: tuple[Words, ...] = (
     Words("network", "content too short"),
     Words("network", "Got error:"),  # of a download, or of one fragment: no status tells that the whole is gone
     Words("network", "timed out"),
+    Words("decode", "Invalid data found when processing input", "ffmpeg"),
+    Words("decode", "Error opening input files: Invalid argument", "ffmpeg"),
     Words("no_javascript", "No supported JavaScript runtime"),
     # Last: yt-dlp ends every error that it did not foresee with a request to report it.
     Words("out_of_date", "please report this issue on"),

@@ -28,6 +28,7 @@ from manifests.errors import InputError, first_line
 from manifests.files import write_atomically
 from manifests.media import PICTURE_SUFFIXES, Frame, Picture, frames, read_picture, still_paths
 from manifests.options import Summary
+from manifests.video import open_file
 from train.checkpoints import load_network
 from train.inference import remove_rain
 from train.metrics import as_8_bit
@@ -143,7 +144,7 @@ def _expected_frames(path: Path) -> int:
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return 1
     try:
-        with av.open(str(path)) as container:
+        with open_file(path) as container:
             stream = container.streams.video[0]
             return stream.frames or round((container.duration or 0) / av.time_base * float(stream.average_rate or 25)) or 1
     except (av.FFmpegError, OSError, IndexError):

@@ -140,8 +140,10 @@ def _read_head(path: Path) -> Head | None:
     """None where the file cannot be opened or holds no video."""
     import av
 
+    from manifests.video import open_file
+
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with open_file(path) as container:
             if not container.streams.video:
                 return None
             stream = container.streams.video[0]
@@ -227,12 +229,14 @@ def _time(told: str | None) -> datetime | None:
 def _join_packets(parts: Sequence[Path], target: Path) -> None:
     import av
 
+    from manifests.video import open_file
+
     container_format = "mpegts" if target.suffix.lower() in _TRANSPORT_SUFFIXES else target.suffix.lower().lstrip(".").replace("m4v", "mp4")
     with av.open(str(target), "w", format=container_format, container_options={"fflags": "+bitexact"}) as joined:
         stream: av.VideoStream | None = None
         offset = 0  # of the part's times, in the stream's time base
         for part in parts:
-            with av.open(str(part), metadata_errors="replace") as container:
+            with open_file(part) as container:
                 source = container.streams.video[0]
                 stream = stream or joined.add_stream_from_template(source)
                 start = source.start_time or 0

@@ -36,8 +36,10 @@ def _samples(path: Path) -> Iterator[bytes]:
     """What the tracks of data hold at moments spread over the recording."""
     import av
 
+    from manifests.video import open_file
+
     try:
-        with av.open(str(path), metadata_errors="replace") as container, path.open("rb") as file:
+        with open_file(path) as container, path.open("rb") as file:
             for stream in container.streams.data:
                 entries = stream.index_entries
                 number = min(MOMENTS, len(entries))

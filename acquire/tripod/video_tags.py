@@ -127,8 +127,10 @@ def _of_gopro(path: Path) -> dict[str, Any]:
 def _of_container(path: Path) -> dict[str, Any]:
     import av
 
+    from manifests.video import open_file
+
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with open_file(path) as container:
             tags = {name.lower(): value for each in (container, *container.streams) for name, value in each.metadata.items()}
     except (av.FFmpegError, OSError, ValueError):
         return {}
@@ -164,9 +166,9 @@ def _of_avchd(path: Path) -> dict[str, Any]:
 
 
 def _first_packets(path: Path) -> Iterator[bytes]:
-    import av
+    from manifests.video import open_file
 
-    with av.open(str(path), metadata_errors="replace") as container:
+    with open_file(path) as container:
         for index, packet in enumerate(container.demux(container.streams.video[0])):
             if index >= _AVCHD_SEARCHED:
                 return

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
+import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +29,9 @@ if TYPE_CHECKING:
     from acquire.youtube.download import Offer
 
 Say = Callable[[str], None]
+
+_PRIVATE = "rainlapse-private-"  # how the folders of runs are called in the system's temporary one
+_JUST_BEGUN_S = 60.0  # a folder that is younger may not be held yet
 
 
 @dataclass
@@ -46,7 +53,7 @@ class Asking:
         with contextlib.ExitStack() as stack:
             if any(link.host == YOUTUBE for link in links):
                 _queue_up(stack, settings.proxy, say)
-            private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rainlapse-")))
+            private = _private_folder(stack)
             asking = cls(settings, archive, Pace.of_rows(archive.rows.values(), settings, clock), say, private, stack)
             for link in links[:1]:
                 asking.session(link)
@@ -87,10 +94,24 @@ class Asking:
         return True
 
     def expand(self, link: Link) -> dict[Link, Offer]:
-        """The videos of a list, with what the list states of each. Raises yt-dlp's errors."""
+        """The videos of a list, with what the list states of each. Raises yt-dlp's errors, and TimeoutError."""
         from acquire.youtube.expansion import expand
+        from acquire.youtube.guard import held
 
-        videos = expand(link, self.session(link)[0])
+        ydl = self.session(link)[0]
+        began = time.monotonic()
+
+        def overdue() -> TimeoutError | None:
+            now, page_s, deadline_s = time.monotonic(), self.settings.page_timeout_s, self.settings.deadline_s
+            if now - max(began, ydl.asked_at) > page_s:  # each of its pages anew: a channel may have hundreds
+                return TimeoutError(f"{link.url}: timed out after {page_s:g} s (page_timeout_s)")
+            return TimeoutError(f"{link.url}: a list without end? Timed out after {deadline_s:g} s") if now - began > deadline_s else None
+
+        try:
+            with held(overdue):
+                videos = expand(link, ydl)
+        finally:
+            ydl.hang_up()
         self.say(f"{link.url}: {len(videos)} videos")
         return videos
 
@@ -112,6 +133,27 @@ class Asking:
         due.sort(key=lambda link: (place[link.whole_id], link.source_id == link.whole_id))
         not_due = [link for link in links if not self.archive.is_due(link, now)]
         return due, not_due, len(once) - len(links)
+
+
+def _private_folder(stack: contextlib.ExitStack) -> Path:
+    """A folder for this run alone, gone after it. Those of runs that were killed, with their copies of cookies, go now."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PRIVATE}*"):
+        with contextlib.suppress(OSError):  # another user's, in use, or gone meanwhile
+            found = left.lstat()
+            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and time.time() - found.st_mtime > _JUST_BEGUN_S:
+                with contextlib.ExitStack() as held:
+                    _hold(left, held)
+                    shutil.rmtree(left, ignore_errors=True)
+    private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=_PRIVATE)))
+    _hold(private, stack)
+    return private
+
+
+def _hold(folder: Path, stack: contextlib.ExitStack) -> None:
+    """Lock a folder until the stack unwinds, or the process dies. Raises BlockingIOError where another holds it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    stack.callback(os.close, descriptor)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _queue_up(stack: contextlib.ExitStack, proxy: str | None, say: Say) -> None:

@@ -19,6 +19,7 @@ import av
 
 from acquire.failures import Refused
 from manifests.errors import first_line
+from manifests.video import open_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def cut(source: Path, start_s: float | None, end_s: float | None) -> Clip:
 
 
 def _packets(source: Path) -> _Packets:
-    with av.open(str(source), metadata_errors="replace") as container:
+    with open_file(source) as container:
         if not container.streams.video:
             raise Refused("decode", f"{source.name}: holds no video stream")
         found = list(_of_video(container))
@@ -127,7 +128,7 @@ def _copied(source: Path, target: Path, container: str, packets: _Packets, chose
     delay = max(early - late for early, late in zip(rising, pts, strict=True))  # so that nothing is shown before it is decoded
     ticks = round(1 / packets.tick_s)
     options = {"avoid_negative_ts": "disabled", **({"movie_timescale": str(ticks)} if container == "mp4" else {})}
-    with av.open(str(source), metadata_errors="replace") as read, av.open(str(target), "w", format=container, options=options) as written:
+    with open_file(source) as read, av.open(str(target), "w", format=container, options=options) as written:
         try:
             stream = written.add_stream_from_template(read.streams.video[0], opaque=True)
         except ValueError:
@@ -143,7 +144,7 @@ def _copied(source: Path, target: Path, container: str, packets: _Packets, chose
 
 
 def _times(clip: Path) -> list[float]:
-    with av.open(str(clip)) as container:
+    with open_file(clip) as container:
         stream = container.streams.video[0]
         stream.thread_type = "NONE"
         return [frame.time for frame in container.decode(stream) if frame.time is not None]

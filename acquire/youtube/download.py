@@ -30,11 +30,17 @@ from acquire.youtube.settings import YoutubeSettings
 from manifests.errors import InputError, first_line
 from manifests.executors import call_in_child
 from manifests.tables import ErrorKind
+from manifests.video import CONTAINERS
 
 LARGEST_PAGE_BYTES = 64 * 2**20  # of what is read as a whole: pages, playlists; media come in blocks
 
+_LARGEST_STATED = 1e100  # bytes or seconds: more, less than none, or NaN is a length of nothing
+
 _YOUTUBE_ALONE = ["youtube", "youtube:(tab|playlist|search|search_url|user)"]
 _GENERIC_ALONE = ["generic"]
+# What arrived may say that it is a playlist of other files: ffmpeg, too, is to open it alone. AAC: of a format with sound.
+_OF_THE_FILE_ALONE = ("-protocol_whitelist", "file", "-format_whitelist", f"{CONTAINERS},aac")
+_FFMPEG_STEPS = ("fixupm3u8", "fixupm4a", "fixuptimestamp", "fixupduration", "fixupduplicatemoov", "fixupstretched", "merger")
 
 
 @dataclass
@@ -101,6 +107,10 @@ def look(link: Link, ydl: Any) -> tuple[Offer, dict[str, Any]]:
     try:
         with held(within(ydl.page_timeout_s, link.url)):
             info = ydl.extract_info(link.url, download=False)
+    except (ValueError, OverflowError) as error:
+        if "cannot convert float" not in str(error):  # NaN or infinity, which a page stated
+            raise
+        raise Refused("unsupported", f"{link.url}: states numbers that cannot be ({first_line(error)})") from error
     finally:
         ydl.hang_up()
     if not info:
@@ -188,6 +198,7 @@ class _Session(yt_dlp.YoutubeDL):  # type: ignore[misc]
         super().__init__(options)
         self.page_timeout_s = page_timeout_s
         self.answers: list[Any] = []
+        self.asked_at = time.monotonic()  # for a page, last
 
     def hang_up(self) -> None:
         """End what is still being sent."""
@@ -196,6 +207,7 @@ class _Session(yt_dlp.YoutubeDL):  # type: ignore[misc]
 
     def urlopen(self, req: Any) -> Any:
         """As ever, but `read` without a number of bytes gives up on more than LARGEST_PAGE_BYTES."""
+        self.asked_at = time.monotonic()
         response = super().urlopen(req)
         self.answers = [*(answer for answer in self.answers if not answer.closed), response]
         read = response.read
@@ -237,6 +249,7 @@ def _options(settings: YoutubeSettings, log: Log, private: Path, direct: bool) -
         "skip_unavailable_fragments": False,
         "fixup": "force",  # after a kill, too, when the download itself is found done
         "ffmpeg_location": _ffmpeg(),
+        "postprocessor_args": {f"{name}+ffmpeg_i": list(_OF_THE_FILE_ALONE) for name in _FFMPEG_STEPS},
         "format": settings.format,
         "noplaylist": True,
         "extract_flat": "in_playlist",
@@ -302,15 +315,18 @@ def offer_of(info: Mapping[str, Any]) -> Offer:
     def text(*names: str) -> str | None:
         return next((printable(str(info[name])) for name in names if info.get(name)), None)
 
+    def number(name: str) -> float | None:
+        value = info.get(name)
+        return float(value) if isinstance(value, int | float) and 0 <= value < _LARGEST_STATED else None
+
     day = text("upload_date")
-    size = info.get("filesize") or info.get("filesize_approx")
-    duration = info.get("duration")
+    size = number("filesize") or number("filesize_approx")
     return Offer(
         title=text("title"),
         channel=text("channel", "uploader"),
-        uploaded=f"{day[:4]}-{day[4:6]}-{day[6:]}" if day and len(day) == 8 and day.isdigit() else None,
+        uploaded=f"{day[:4]}-{day[4:6]}-{day[6:]}" if day and re.fullmatch(r"[0-9]{8}", day) else None,
         licence=text("license"),
         format=text("format"),
-        duration_s=float(duration) if isinstance(duration, int | float) else None,
-        bytes=int(size) if isinstance(size, int | float) else None,
+        duration_s=number("duration"),
+        bytes=None if size is None else int(size),
     )

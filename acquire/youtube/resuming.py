@@ -8,14 +8,16 @@ remote is compared once more.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from yt_dlp.networking import Request
-from yt_dlp.networking.exceptions import RequestError
+from yt_dlp.networking.exceptions import HTTPError, RequestError
 
+from acquire.failures import Refused
 from manifests.files import write_atomically
 
 Remote = dict[str, str | None]
@@ -71,7 +73,7 @@ def bind(info: Mapping[str, Any], now: Sequence[Remote]) -> None:
 
 def stated_bytes(now: Sequence[Remote]) -> int:
     """How much the remotes say that they are; of a stream, its index."""
-    return sum(int(remote["length"]) for remote in now if remote["length"] and remote["length"].isdecimal())
+    return sum(int(remote["length"] or 0) for remote in now if re.fullmatch(r"[0-9]{1,18}", remote["length"] or ""))
 
 
 def _noted(folder: Path) -> dict[str, Any]:
@@ -93,7 +95,13 @@ def _remote(chosen: Mapping[str, Any], ydl: Any) -> Remote:
     if not address.startswith(("http://", "https://")):
         return known
     own = {name: value for name, value in (chosen.get("http_headers") or {}).items() if name != "If-Range"}
-    with ydl.urlopen(Request(address, headers={**own, "Range": "bytes=0-0", "Accept-Encoding": "identity"})) as answer:
+    try:
+        asked = ydl.urlopen(Request(address, headers={**own, "Range": "bytes=0-0", "Accept-Encoding": "identity"}))
+    except HTTPError as error:
+        if error.status == 416:  # not even one byte
+            raise Refused("decode", f"{address}: an empty file") from error
+        raise
+    with asked as answer:
         whole = answer.headers.get("Content-Range", "").rpartition("/")[2] or answer.headers.get("Content-Length")
         return {**known, "etag": answer.headers.get("ETag"), "length": whole, "modified": answer.headers.get("Last-Modified")}
 

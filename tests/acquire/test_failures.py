@@ -62,6 +62,8 @@ MESSAGES: list[tuple[ErrorKind, str]] = [
     ("login", f"Login details are needed to download this content. {HINT}"),
     ("unsupported", "This video is DRM protected"),
     ("format_missing", "Requested format is not available. Use --list-formats for a list of available formats"),
+    ("decode", "Postprocessing: Error opening input files: Invalid data found when processing input"),
+    ("unsupported", "file:// URLs are disabled by default in yt-dlp for security reasons."),
     ("unknown", "The elephant has left the building"),
 ]
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.media import frames, probe, upright
-from manifests.video import LOOK_AHEAD, in_order, key_frame_pairs, opened, timetable
+from manifests.video import LOOK_AHEAD, MediaError, in_order, key_frame_pairs, opened, timetable
 from tests.manifests.clips import HEIGHT, WIDTH, encode, number_of, numbered_picture, tag_rotation
 
 INTERVAL_S = 0.04
@@ -161,3 +161,20 @@ def test_progressive_frames_are_left_as_they_are(tmp_path: Path) -> None:
     with av.open(str(path)) as container:
         stored = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
     assert all(np.array_equal(frame.picture, picture) for frame, picture in zip(frames(path, grey=True), stored, strict=True))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ffconcat version 1.0\nfile other.mp4\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.mp4\n#EXT-X-ENDLIST\n",
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+    ],
+    ids=["concat", "hls", "sdp"],
+)
+@pytest.mark.parametrize("name", ["media.mp4", "media.m3u8"])
+def test_a_file_that_names_others_to_play_is_no_video(name: str, text: str, tmp_path: Path) -> None:
+    encode(tmp_path / "other.mp4", [0.0, 0.04])
+    (tmp_path / name).write_text(text)
+    with pytest.raises(MediaError, match=r"playlist|Invalid data"):
+        probe(tmp_path / name)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -115,3 +117,42 @@ def test_runs_that_ask_youtube_from_one_address_queue_up_whatever_their_workspac
 def test_direct_links_do_not_queue_up(site: Site, temporary_files: Path) -> None:
     with filelock.FileLock(temporary_files / f"rainlapse-{os.getuid()}-youtube.lock"):
         assert site.fetch("/gone.mp4").total("failed") == 1
+
+
+def test_a_list_that_drips_is_given_up(site: Site, pages: Youtube) -> None:
+    pages.lists["https://www.youtube.com/playlist?list=PL1"] = Drip()
+    settings = dataclasses.replace(QUICK, page_timeout_s=0.4)
+    summary = youtube(["https://www.youtube.com/playlist?list=PL1"], settings, site.workspace)
+    assert summary.counts == {("failed", "network"): 1}
+    (row,) = site.rows().values()
+    assert "timed out after 0.4 s (page_timeout_s)" in (row.error or "")
+
+
+class Drip:
+    """A list whose entries come more and more slowly."""
+
+    def __iter__(self) -> Iterator[str]:
+        while True:
+            time.sleep(0.05)
+            yield "https://www.youtube.com/watch?v=abcdefghijk"
+
+
+def test_what_killed_runs_leave_of_cookies_goes(site: Site, temporary_files: Path) -> None:
+    left, in_use, just_begun, other = (temporary_files / f"rainlapse-{name}" for name in ("private-a", "private-b", "private-c", "d"))
+    for folder in (left, in_use, just_begun, other):
+        folder.mkdir(mode=0o700)
+        (folder / "cookies.txt").write_text("secret")
+        if folder != just_begun:
+            os.utime(folder, (0, 0))
+    (temporary_files / "rainlapse-private-link").symlink_to(other)
+    descriptor = os.open(in_use, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    site.fetch("/clip.mp4")
+    os.close(descriptor)
+    assert sorted(path.name for path in temporary_files.iterdir() if path.is_dir()) == [
+        "rainlapse-d",
+        "rainlapse-private-b",
+        "rainlapse-private-c",
+        "rainlapse-private-link",
+    ]
+    assert (other / "cookies.txt").exists()
