@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import re
-import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -89,10 +86,9 @@ def youtube(urls: Path, workspace: Workspace, strict: bool, settings: YoutubeSet
 
     given["format"] = given.pop("format_")
     settings = _changed(settings, {name: None if value is False or value == () else value for name, value in given.items()})
-    with _ended_as_by_ctrl_c():
-        if dry_run:
-            click.get_current_context().exit(tell_coming(source.preview(urls, settings, workspace, strict=strict, say=_say), as_json))
-        source.youtube(urls, settings, workspace, strict=strict, say=_say, on_row=_row_printer(as_json)).finish(as_json)
+    if dry_run:
+        click.get_current_context().exit(tell_coming(source.preview(urls, settings, workspace, strict=strict, say=_say), as_json))
+    source.youtube(urls, settings, workspace, strict=strict, say=_say, on_row=_row_printer(as_json)).finish(as_json)
 
 
 @main.command()
@@ -174,20 +170,6 @@ def status(workspace: Workspace, verbose: bool, kinds: tuple[str, ...], as_json:
         told = [(row, when) for row, when in zip(rows, waits(rows, now), strict=True) if row.status != "ok"]
         told = [(row, when) for row, when in told if not kinds or row.error_kind in kinds]
         tell_rows([row for row, _ in told], [when for _, when in told], as_json)
-
-
-@contextlib.contextmanager
-def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """A terminal that closes, or a system that shuts down, ends the body as Ctrl-C does: cleanly."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _say(line: str) -> None:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
@@ -112,8 +113,10 @@ def _in_children(
     work: Callable[[RowIn], Sequence[RowOut]], rows: Sequence[RowIn], workers: int, timeout_s: float
 ) -> Iterator[tuple[RowIn, _Outcome[RowOut]]]:
     waiting = list(reversed(rows))
-    slots: list[_Slot[RowIn]] = [_start(work) for _ in range(workers)]
+    slots: list[_Slot[RowIn]] = []
     try:
+        for _ in range(workers):
+            slots.append(_start(work))  # one by one, so that those begun are ended where Ctrl-C comes in between
         for slot in slots:
             _hand(slot, waiting)
         while busy := [slot for slot in slots if slot.connection is not None]:
@@ -140,14 +143,26 @@ def _start(work: Callable[[Any], Sequence[Any]]) -> _Slot[Any]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(work, theirs), daemon=True)
-    process.start()
+    with _ctrl_c_held_back():
+        process.start()
     theirs.close()
     return _Slot(process, ours)
 
 
+@contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Ctrl-C reaches a whole group of processes. A child that is born here never feels it, not even while it starts, when it would tell
+    of it in a traceback; its parent feels it afterwards, and ends its children itself."""
+    resource_tracker.ensure_running()  # else starting a process does, and lets signals in again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(work: Callable[[Any], Sequence[Any]], connection: Connection) -> None:
     """A child's life: take a row, give its outcome, until there is no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its children itself
     connection.send(_STARTED)
     while True:
         try:

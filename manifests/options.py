@@ -32,7 +32,7 @@ EXIT_SOME_FAILED = 3  # done, but some rows failed; 0 all done, 1 the command fa
 
 
 class Commands(click.Group):
-    """A group whose commands turn an InputError, a disk that is full or closed to us, Ctrl-C or SIGTERM into one line and exit code 1."""
+    """A group whose commands turn an InputError, a disk that is full or closed to us, Ctrl-C or its like into one line and exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; see the class."""
@@ -52,15 +52,18 @@ class Commands(click.Group):
 
 @contextlib.contextmanager
 def _terminated_as_by_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM (of a batch system, of a shutdown) end the work as Ctrl-C does, instead of at once and in the middle of it."""
+    """Let SIGTERM (of a batch system, of a shutdown) and SIGHUP (of a terminal that closes) end the work as Ctrl-C does, instead of at once
+    and in the middle of it; not where they are ignored, as `nohup` wants."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    heeded = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, signal.default_int_handler) for number in heeded}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def usable_cores() -> int:

@@ -151,6 +151,32 @@ def test_interrupt_ends_the_children_and_keeps_what_was_saved(tmp_path: Path) ->
     assert _living(runner.pid) == []
 
 
+STARTING = SLOW.replace(
+    "def work",
+    """if __name__ != "__main__":  # a child, which imports this file as it starts
+    print("born", flush=True)
+    time.sleep(600)
+
+def work""",
+)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_children_that_are_still_starting_end_without_a_word(number: signal.Signals, tmp_path: Path) -> None:
+    script = tmp_path / "starting.py"
+    script.write_text(STARTING.replace("import time", "import signal, time\nsignal.signal(signal.SIGTERM, signal.default_int_handler)"))
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    runner = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    )
+    assert runner.stdout is not None
+    assert [runner.stdout.readline() for _ in range(2)] == ["born\n", "born\n"]
+    os.killpg(runner.pid, number)
+    _, errors = runner.communicate(timeout=60)
+    assert errors.count("Traceback") <= 1  # the script's own
+    assert "spawn_main" not in errors
+
+
 def _living(group: int) -> list[int]:
     """Processes of a process group that are not zombies (Linux)."""
     found = []

@@ -59,6 +59,8 @@ def measure(workspace: Workspace, settings: ExampleSettings, as_json: bool) -> N
         raise OSError(errno.ENOSPC, "No space left on device", "runs/log.csv")
     if settings.frames == 3:
         os.kill(os.getpid(), signal.SIGTERM)
+    if settings.frames == 4:
+        os.kill(os.getpid(), signal.SIGHUP)
     summary = Summary("clips")
     summary.add("kept", number=2)
     summary.add("rejected", "camera moves: 3.1 px (limit 1.0)")
@@ -84,6 +86,11 @@ def test_exit_codes_tell_the_truth() -> None:
     ended = invoke(tool, ["measure", "--set", "frames=3"])
     assert (ended.exit_code, ended.output.split(";")[0]) == (1, "Error: interrupted")
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as `nohup` does
+    assert invoke(tool, ["measure", "--set", "frames=4"]).exit_code == 0
+    assert signal.signal(signal.SIGHUP, before) == signal.SIG_IGN
+    closed = invoke(tool, ["measure", "--set", "frames=4"])
+    assert (closed.exit_code, closed.output.split(";")[0]) == (1, "Error: interrupted")
     stopped = invoke(tool, ["measure", "--set", "frames=1"])
     assert stopped.exit_code == 1
     assert "run the same command again" in stopped.output
