@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from manifests.media import Frame
 
 VERSION = 3  # of what is measured: raised when a stored measure would come out otherwise
-VERDICTS = 4  # of how verdicts are taken: raised when the same measures would be judged otherwise
+VERDICTS = 5  # of how verdicts are taken: raised when the same measures would be judged otherwise
 MEASURED_PX = 320  # longer side of the pictures that are measured
 
 TIMEOUT_S = 600.0  # for a footage, and half a second more for each of its frames
@@ -47,7 +47,7 @@ class StaticSegmentsSettings:
     settled_s: Annotated[float, "how long a still span must last to count by itself in a shot that mostly moves, s"] = 10.0
     textured_blocks: Annotated[int, "blocks with texture, of 16, below which nothing can be said"] = 3
     dark_level: Annotated[float, "mean grey level below which a picture without texture is called too dark"] = 16.0
-    frozen_fraction: Annotated[float, "share of frames in stretches that repeat one picture, from which a segment is frozen"] = 0.9
+    frozen_fraction: Annotated[float, "share of frames in stretches that repeat one picture, from which a segment is frozen"] = 0.35
     moving_fraction: Annotated[float, "share of the picture that may move, on average, although the camera stands"] = 0.5
     slow_levels: Annotated[float, "grey levels off the usual picture, from which a place shows something that moves"] = 8.0
     fast_levels: Annotated[float, "grey levels of change within a window of ten frames, from which it does"] = 5.0

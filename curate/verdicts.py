@@ -116,8 +116,8 @@ def _judge_still(measures: Measures, piece: spans.Piece, settings: StaticSegment
     if (moved := _why_moving(measures, row, piece.first_frame, piece.end_frame, settings)) is not None:
         return _rejected(row, "moving", moved), None
     if row.frozen_fraction >= settings.frozen_fraction:
-        limit = f"(limit {100 * settings.frozen_fraction:.0f} %)"
-        return _rejected(row, "static", f"frozen: {100 * row.frozen_fraction:.0f} % of frames repeat one picture {limit}"), None
+        told = f"{100 * row.frozen_fraction:.0f} % of frames repeat one picture (limit {100 * settings.frozen_fraction:.0f} %)"
+        return _rejected(row, "static", f"frozen: {told}; a still stream, or a dry scene that its encoder smoothed"), None
     if moving > settings.moving_fraction:
         limit = f"(limit {100 * settings.moving_fraction:.0f} %)"
         return _rejected(row, "moving", f"scene moves: in {100 * moving:.0f} % of the picture {limit}"), None
