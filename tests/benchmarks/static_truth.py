@@ -92,14 +92,14 @@ def _stands_as_a_whole(path: Sequence[Pose], clip: ClipSpecification) -> bool | 
     kind = clip.camera.kind
     if kind == "shake":
         return _shaken(path, clip)
-    shares = shares_of_limits(path, clip)[:2]
-    if kind in ("drift", "bump"):  # whatever the median of ten frames takes off a drift's ends
-        shares = (*shares, abs(clip.camera.amount) / LIMITS.shift_px)
-    if max(shares) <= 1 - MARGIN:
+    middle, corners, _ = shares_of_limits(path, clip)
+    # Whatever the median of ten frames takes off a drift's ends.
+    whole = abs(clip.camera.amount) / LIMITS.shift_px if kind in ("drift", "bump") else middle
+    if max(middle, corners, whole) <= 1 - MARGIN:
         return not any(event.kind in ("cut", "fade", "black") for event in clip.events)
     if kind == "drift":
-        return False if min(shares[0], shares[2]) >= 1 + MARGIN else None
-    return False if max(shares) >= 1 + MARGIN else None
+        return False if min(middle, whole) >= 1 + MARGIN else None
+    return False if max(middle, corners, whole) >= 1 + MARGIN else None
 
 
 def _shaken(path: Sequence[Pose], clip: ClipSpecification) -> bool | None:
