@@ -16,6 +16,7 @@ from acquire.youtube.lists import read_links
 from manifests.errors import InputError
 from manifests.files import Provenance, write_rows
 from manifests.tables import Footage
+from tests.readme import README
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -86,6 +87,16 @@ def test_strict_refuses_the_list_for_one_bad_line() -> None:
     assert read_links(["abcdefghijk"], strict=True)[1] == []
     with pytest.raises(InputError, match=r"line 2: 'rain': .* \(and 1 more\); mend the list, or leave --strict out"):
         read_links(["abcdefghijk", "rain", "snow"], strict=True)
+
+
+def test_the_readmes_example_asks_for_what_it_says() -> None:
+    _, _, text = README.read_text().partition("### Lists of links\n")
+    assert text, "the README tells no more how a list is written"
+    example = text.partition("```")[2].partition("```")[0].partition("\n")[2]
+    links, bad = read_links(example.splitlines(), allow_generic=True)
+    assert bad == []
+    assert {link.kind for link in links} == {"video", "list", "direct"}
+    assert any(link.start_s is not None for link in links)
 
 
 # --- tables -------------------------------------------------------------------------------------------------------------------------
