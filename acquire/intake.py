@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from acquire.failures import Failure, Refused
 from manifests.errors import InputError
-from manifests.tables import Footage
+from manifests.tables import Footage, Withdrawal
 from manifests.workspace import Workspace
 
 if TYPE_CHECKING:
     from manifests.media import Probe
 
+TAKEN_DOWN = "taken down"  # how the reason begins of what is not acquired again
 SMALLEST_SIDE_PX = 64  # less, and there is nothing to measure rain on or to train with
 
 Source = Literal["youtube", "tripod"]
@@ -58,6 +59,14 @@ def read_footage(workspace: Workspace) -> list[Footage]:
 
     table = workspace.table(Footage)
     return read_rows(Footage, table) if table_exists(table) else []
+
+
+def taken_down(workspace: Workspace) -> list[Withdrawal]:
+    """What releases had to be rid of, which is not taken in again; nothing where nothing was taken down."""
+    from manifests.files import read_rows, table_exists
+
+    table = workspace.table(Withdrawal)
+    return read_rows(Withdrawal, table) if table_exists(table) else []
 
 
 def decode_whole(media: Path, name: str, timeout_s: float | None = None) -> Probe:

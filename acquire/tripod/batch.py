@@ -10,9 +10,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from acquire.failures import Failure
-from acquire.intake import also_at, footage_folder, incoming_folder, make_ready, read_footage
+from acquire.intake import also_at, footage_folder, incoming_folder, make_ready, read_footage, taken_down
 from acquire.tripod.cards import PICTURE_SUFFIXES, VIDEO_SUFFIXES, Found, find
 from acquire.tripod.ingest import failed, ingest, known_by, tool
 from acquire.tripod.settings import TripodSettings
@@ -45,7 +46,8 @@ def tripod(
     found = found_footage(folders, workspace, settings, say)
     make_ready(workspace)
     known = {content: row for row in run.known.values() if (content := known_by(row)) is not None}
-    work = functools.partial(ingest, settings=settings, workspace=workspace, known=known)
+    down = {row.withdrawal_id: row.reason for row in taken_down(workspace)}
+    work = functools.partial(ingest, settings=settings, workspace=workspace, known=known, down=down)
     try:
         for entries, timeout_s in _by_patience(found, settings.timeout_s):
             run_rows(
@@ -153,13 +155,16 @@ class _Run:
         if known is not None and new.status == "ok":
             self.repeated += 1
         else:
-            self.summary.add("kept" if new.status == "ok" else "failed", new.error_kind)
+            outcome: Literal["kept", "rejected", "failed"] = "kept" if new.status == "ok" else new.status
+            self.summary.add(outcome, new.reason or new.error_kind)
             self._tell(new, row.origin)
         if new.error_kind == "disk_full":
             raise InputError(f"{footage_folder(self.workspace)}: no space left on the disk; free some and run again")
 
     def _tell(self, row: Footage, origin: str) -> None:
         """What a user should know of a row beyond its columns."""
+        if row.status == "rejected":
+            self.say(f"{origin}: {row.reason}")
         if row.status == "failed":
             self.say(f"{origin}: {row.error_kind}: {row.error}")
         if row.parts:

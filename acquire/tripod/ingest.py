@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from acquire.failures import Failure, Refused, classify
-from acquire.intake import decode_whole, failed_row, footage_id, incoming_folder, probed, settle
+from acquire.intake import TAKEN_DOWN, decode_whole, failed_row, footage_id, incoming_folder, probed, settle
 from acquire.tripod.cards import Found
 from acquire.tripod.copies import bring, content_sha256, file_hashes, is_whole_folder
 from acquire.tripod.exif import exposure_of
@@ -27,18 +27,21 @@ from manifests.tables import Footage
 from manifests.workspace import Workspace
 
 
-def ingest(found: Found, settings: TripodSettings, workspace: Workspace, known: Mapping[str, Footage]) -> list[Footage]:
+def ingest(
+    found: Found, settings: TripodSettings, workspace: Workspace, known: Mapping[str, Footage], down: Mapping[str, str]
+) -> list[Footage]:
     """The row of one file, recording or series; of candidates that turn out to be no one recording, a row each.
 
-    `known` are rows by what their content is known by (`known_by`): such content gives the known row under its own name.
+    `known` are rows by what their content is known by (`known_by`): such content gives the known row under its own name. `down` are the
+    reasons for which content was taken down, by its footage id: it is not taken in, and its row says why.
     """
     if not found.parts:
-        return [_row(found, settings, workspace, known)]
+        return [_row(found, settings, workspace, known, down)]
     recordings = [
         Found(parts[0], str(parts[0]), parts=tuple(parts)) if len(parts) > 1 else Found(parts[0], str(parts[0]))
         for parts in confirmed(found.parts)
     ]
-    return [_row(recording, settings, workspace, known) for recording in recordings]
+    return [_row(recording, settings, workspace, known, down) for recording in recordings]
 
 
 def known_by(row: Footage) -> str | None:
@@ -70,7 +73,7 @@ def tool() -> str:
     return f"PyAV {av.__version__}" + (f", rawpy {metadata.version('rawpy')}" if available() else "")
 
 
-def _row(found: Found, settings: TripodSettings, workspace: Workspace, known: Mapping[str, Footage]) -> Footage:
+def _row(found: Found, settings: TripodSettings, workspace: Workspace, known: Mapping[str, Footage], down: Mapping[str, str]) -> Footage:
     try:
         hashes = file_hashes(found)
         content = content_sha256(found, hashes)
@@ -78,24 +81,43 @@ def _row(found: Found, settings: TripodSettings, workspace: Workspace, known: Ma
         return failed(found, _failure(error), None)
     if there := known.get(content):
         return dataclasses.replace(there, source_id=found.name, origin=found.name, also_at=())
+    if footage_id(content) in down:
+        return _refused(found, content, down)
     if (refusal := _refusal(found, settings)) is not None:
         return failed(found, Failure("unsupported", refusal), None)
     arriving = incoming_folder(workspace, "tripod", found.name)
     try:
-        return _taken(found, hashes, content, arriving, settings, workspace)
+        return _taken(found, hashes, content, arriving, settings, workspace, down)
     except (Refused, OSError) as error:
         return failed(found, _failure(error, found, hashes), content)
     finally:
         shutil.rmtree(arriving, ignore_errors=True)
 
 
-def _taken(found: Found, hashes: Sequence[str], content: str, arriving: Path, settings: TripodSettings, workspace: Workspace) -> Footage:
+def _refused(found: Found, sha256: str, down: Mapping[str, str]) -> Footage:
+    """The row of content that was taken down, which keeps nothing of it."""
+    key = footage_id(sha256)
+    reason = f"{TAKEN_DOWN}: {down[key]}"
+    return Footage(key, "tripod", found.name, found.name, "rejected", datetime.now(UTC), reason=reason, sha256=sha256, tool=tool())
+
+
+def _taken(
+    found: Found,
+    hashes: Sequence[str],
+    content: str,
+    arriving: Path,
+    settings: TripodSettings,
+    workspace: Workspace,
+    down: Mapping[str, str],
+) -> Footage:
     from manifests.media import content_sha256 as media_sha256
 
     source = found.path if settings.in_place else bring(found, hashes, arriving)
     probe = decode_whole(source, str(found.path))
     made = bool(found.parts or found.raw)
     sha256 = media_sha256(source) if made else content
+    if footage_id(sha256) in down:  # what is made of several files is known by its own content, too
+        return _refused(found, sha256, down)
     media_bytes = sum(file.stat().st_size for file in ([source] if source.is_file() else source.iterdir())) if made else _size(found)
     place = source if settings.in_place else settle(source, sha256, workspace)
     told = exposure_of(found.shots) if found.shots else _told_by(found.path)

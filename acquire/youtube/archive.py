@@ -6,16 +6,15 @@ import dataclasses
 from datetime import datetime
 
 from acquire.failures import is_due
-from acquire.intake import also_at, failed_id, read_footage
+from acquire.intake import TAKEN_DOWN, also_at, failed_id, read_footage, taken_down
 from acquire.youtube.links import Link
 from acquire.youtube.pacing import TRIPPING
 from acquire.youtube.settings import YoutubeSettings, permits
 from acquire.youtube.tool import tool
-from manifests.tables import Footage, Withdrawal
+from manifests.tables import Footage
 from manifests.workspace import Workspace
 
 SECRETS = ("cookies", "proxy", "extractor_args")  # kept out of provenance, which travels with the table
-TAKEN_DOWN = "taken down"  # how the reason begins of what is not acquired again
 COMPACTED_EVERY = 50  # rows: a table of very many small parts is slow to read
 
 
@@ -30,7 +29,7 @@ class Archive:
         # The source ids of media that are where their rows say.
         self.there = {name for row in self.rows.values() if self._has_media(row) for name in (row.source_id, *row.also_at)}
         self._parts = 0
-        withdrawals = _read_withdrawals(workspace)
+        withdrawals = taken_down(workspace)
         self._down_sources = {key: row.reason for row in withdrawals for key in row.source_keys}
         self._down_content = {row.withdrawal_id: row.reason for row in withdrawals}
 
@@ -102,11 +101,3 @@ class Archive:
 
     def _has_media(self, row: Footage) -> bool:
         return row.status == "ok" and row.path is not None and self.workspace.resolve(row.path).exists()
-
-
-def _read_withdrawals(workspace: Workspace) -> list[Withdrawal]:
-    """What releases had to be rid of; nothing where nothing was taken down."""
-    from manifests.files import read_rows, table_exists
-
-    table = workspace.table(Withdrawal)
-    return read_rows(Withdrawal, table) if table_exists(table) else []

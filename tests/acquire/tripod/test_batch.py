@@ -14,13 +14,14 @@ import pytest
 from acquire.intake import failed_id
 from acquire.tripod import TripodSettings
 from manifests.errors import InputError
-from manifests.files import append_rows, read_rows
+from manifests.files import Provenance, append_rows, read_rows
 from manifests.media import frames, still_paths
-from manifests.tables import Footage
+from manifests.tables import Footage, Withdrawal
 from manifests.workspace import Workspace
 from tests.acquire.tripod.pictures import write_picture
 from tests.acquire.tripod.taking import media_files, rows, take
 from tests.manifests.clips import encode, tag_rotation
+from tests.worlds import NOW
 
 
 def clip(path: Path, count: int = 12) -> Path:
@@ -52,6 +53,35 @@ def test_files_are_copied_named_by_content_and_described_upright(card: Path, wor
     assert (known[turned.name].width, known[turned.name].height) == (64, 96)
     assert (workspace.root / "footage" / f"{row.footage_id}.mp4").read_bytes() == source.read_bytes()
     assert len(media_files(workspace)) == 2
+
+
+def test_what_was_taken_down_is_not_taken_in_again(card: Path, workspace: Workspace) -> None:
+    source = clip(card / "C0001.MP4", 12)
+    clip(card / "C0002.MP4", 14)
+    sha256 = hashlib.sha256(source.read_bytes()).hexdigest()
+    down = Withdrawal(sha256[:16], "tripod", (), "asked by who is seen", "0.2.0", NOW)
+    append_rows(Withdrawal, workspace.table(Withdrawal), [down], Provenance("a test"))
+    for _ in range(2):
+        summary = take(card, workspace)
+        assert (summary.exit_code, summary.counts["rejected", "taken down"]) == (0, 1)
+        row = rows(workspace)["C0001.MP4"]
+        assert (row.footage_id, row.status, row.path) == (sha256[:16], "rejected", None)
+        assert row.reason == "taken down: asked by who is seen"
+        assert rows(workspace)["C0002.MP4"].status == "ok"
+        assert len(media_files(workspace)) == 1
+
+
+def test_a_joined_recording_is_known_for_taken_down_by_what_it_comes_to(card: Path, workspace: Workspace, tmp_path: Path) -> None:
+    for name in ("GH010001.MP4", "GH020001.MP4"):
+        clip(card / name)
+    take(card, workspace)
+    (joined,) = rows(workspace).values()
+    assert len(joined.parts) == 2
+    again = Workspace(tmp_path / "again")
+    down = Withdrawal(joined.footage_id, "tripod", (), "asked", "0.2.0", NOW)
+    append_rows(Withdrawal, again.table(Withdrawal), [down], Provenance("a test"))
+    assert take(card, again).counts["rejected", "taken down"] == 1
+    assert media_files(again) == []
 
 
 def test_bad_files_are_failed_rows_and_the_run_goes_on(card: Path, workspace: Workspace) -> None:
