@@ -53,7 +53,10 @@ def rain_of(cells: Cells) -> Cells:
 
 def correlations(one: Cells, other: Cells) -> Cells:
     """How alike the rain of two series of frames is, frame by frame: (frames,), 1 for the same, about 0 for another."""
-    first, second = rain_of(one), rain_of(other)
+    return _alike(rain_of(one), rain_of(other))
+
+
+def _alike(first: Cells, second: Cells) -> Cells:
     scale = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
     return np.asarray((first * second).sum(axis=1) / np.maximum(scale, 1e-9))
 
@@ -67,11 +70,12 @@ def find(chosen: Cells, chosen_s: Sequence[float], decoded: Cells, decoded_s: Se
     if len(times) < 2:
         return None
     interval = float(np.median(np.diff(times)))
+    rain = rain_of(chosen)
     tried: dict[tuple[int, ...], tuple[float, Cells]] = {}
     for shift in _shifts(wanted, times):
         places = _nearest(times, wanted + shift)
         if np.abs(times[places] - wanted - shift).max() <= SAME_TIME_S * interval and len(set(places.tolist())) == len(places):
-            tried.setdefault(tuple(places.tolist()), (float(shift), correlations(chosen, decoded[places])))
+            tried.setdefault(tuple(places.tolist()), (float(shift), _alike(rain, rain_of(decoded[places]))))
     if not tried:
         return None
     best = max(tried, key=lambda places: float(np.median(tried[places][1])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -19,7 +20,10 @@ def write_words(folder: Path, facts: Facts) -> None:
     figures = draw_figures(folder / "figures", facts)
     documents = {"README.md": "card.md", "DATASHEET.md": "datasheet.md", "LICENCES.md": "licences.md"}
     for name, template in documents.items():
-        _write(folder / name, _template(template).render(facts=facts, figures=figures, size_category=_size_category(facts.frames)))
+        _write(
+            folder / name,
+            _environment().get_template(template).render(facts=facts, figures=figures, size_category=_size_category(facts.frames)),
+        )
     _write(folder / "CHANGELOG.md", change_log(facts))
     _write(folder / "CITATION.cff", citation(facts))
     _write(folder / "croissant.json", json.dumps(croissant(folder, facts), indent=1, ensure_ascii=False) + "\n")
@@ -33,7 +37,11 @@ def change_log(facts: Facts) -> str:
     counts = None if facts.previous is None else scene_counts(facts.previous, facts.selection.scenes)
     older = "" if facts.previous is None else (facts.previous / "CHANGELOG.md").read_text(encoding="utf-8")
     here = [row for row in facts.selection.withdrawals if row.version == facts.version]
-    return _template("changelog.md").render(facts=facts, counts=counts, withdrawals=here, older=older.partition("\n")[2].strip())
+    return (
+        _environment()
+        .get_template("changelog.md")
+        .render(facts=facts, counts=counts, withdrawals=here, older=older.partition("\n")[2].strip())
+    )
 
 
 def citation(facts: Facts) -> str:
@@ -76,12 +84,12 @@ def _write(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
-def _template(name: str) -> jinja2.Template:
-    environment = jinja2.Environment(
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(name)
