@@ -114,7 +114,11 @@ def tripod(
         for found in source.found_footage(folders, workspace, settings, say=_say):
             size = sum(file.stat().st_size for file in found.files)
             entry = {"source_id": found.name, "media": "stills" if found.pictures else "video", "files": len(found.files), "bytes": size}
-            click.echo(json.dumps(entry) if as_json else f"{printable(found.name)}: {len(found.files)} files, {shown_size(size)}")
+            click.echo(
+                json.dumps(entry)
+                if as_json
+                else f"{printable(found.name)}: {len(found.files)} file{'s' if len(found.files) > 1 else ''}, {shown_size(size)}"
+            )
         return
     source.tripod(folders, settings, workspace, workers=workers, say=_say, on_row=_row_printer(as_json)).finish(as_json)
 

@@ -55,7 +55,7 @@ def opened(path: Path) -> av.container.InputContainer:
     except av.ArgumentError as error:
         raise MediaError(f"{path}: cannot be opened as video (its content is of a kind that is not taken, such as a playlist)") from error
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise MediaError(f"{path}: cannot be opened as video ({first_line(error)})") from error
+        raise MediaError(f"{path}: cannot be opened as video ({_told_by(error)})") from error
     if not container.streams.video:
         container.close()
         raise MediaError(f"{path}: holds no video stream")
@@ -68,6 +68,11 @@ def open_file(path: Path) -> av.container.InputContainer:
     return av.open(str(path), mode="r", metadata_errors="replace", options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"})
 
 
+def _told_by(error: Exception) -> str:
+    """The decoder's own words, without the number and the path that it adds."""
+    return getattr(error, "strerror", None) or first_line(error)
+
+
 def time_base(stream: av.VideoStream) -> float:
     """Seconds in one tick of the stream's times."""
     return float(stream.time_base or Fraction(1, 1000))
@@ -78,7 +83,7 @@ def decoded(container: av.container.InputContainer, path: Path) -> Iterator[av.V
     try:
         yield from container.decode(container.streams.video[0])
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise MediaError(f"{path}: decoding fails ({first_line(error)})") from error
+        raise MediaError(f"{path}: decoding fails ({_told_by(error)})") from error
 
 
 def timed(
@@ -292,4 +297,4 @@ def _packets(container: av.container.InputContainer, path: Path) -> Iterator[av.
             if packet.size:  # the last one is empty
                 yield packet
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise MediaError(f"{path}: reading fails ({first_line(error)})") from error
+        raise MediaError(f"{path}: reading fails ({_told_by(error)})") from error

@@ -108,7 +108,8 @@ def _add_videos(card: Card, videos: Sequence[Path], settings: TripodSettings) ->
 
 
 def _add_series(card: Card, pictures: Sequence[Path], settings: TripodSettings) -> None:
-    grouped = group(_look(pictures), settings.gap_s, settings.gap_factor, settings.prefer_raw)
+    shots = _look(pictures)
+    grouped = group(shots, settings.gap_s, settings.gap_factor, settings.prefer_raw)
     if grouped.raw_beside_jpeg:
         taken, other = ("raw files", "their JPEGs") if settings.prefer_raw else ("JPEGs", "their raw files (prefer_raw=true takes those)")
         card.remarks.append(f"shots kept twice, of which the {taken} are taken and {other} passed over: {grouped.raw_beside_jpeg}")
@@ -116,13 +117,18 @@ def _add_series(card: Card, pictures: Sequence[Path], settings: TripodSettings) 
         card.remarks.append(
             f"clean pictures (-C-) beside rainy ones (-R-), passed over since they are truth and no footage: {grouped.clean}"
         )
-    in_folder = [shots[0].path.parent for shots in grouped.series]
-    for shots in grouped.series:
-        folder = shots[0].path.parent
-        alone = in_folder.count(folder) == 1 and all(shot.path.parent == folder for shot in shots)
-        found = Found(folder, _text(folder if alone else shots[0].path), shots)
+    placed = {shot.path for series in grouped.series for shot in series}
+    if unread := [shot.path for shot in shots if shot.size is None and shot.path not in placed]:
+        card.remarks.append(
+            f"pictures that cannot be read (or are absurdly large), passed over: {len(unread)}, the first {_text(unread[0])}"
+        )
+    in_folder = [series[0].path.parent for series in grouped.series]
+    for series in grouped.series:
+        folder = series[0].path.parent
+        alone = in_folder.count(folder) == 1 and all(shot.path.parent == folder for shot in series)
+        found = Found(folder, _text(folder if alone else series[0].path), series)
         card.found.append(found)
-        if (period := bracket(shots)) is not None:
+        if (period := bracket(series)) is not None:
             card.remarks.append(f"{found.name}: exposure alternates every {period} pictures (a bracket), which looks like flicker")
 
 

@@ -70,7 +70,7 @@ def test_tripod_dry_run_writes_nothing(card: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert [json.loads(line)["source_id"] for line in result.stdout.splitlines()] == [f"{card}/clip.mp4", f"{card}/garbage.mp4"]
     assert not (tmp_path / "work").exists()
-    assert "1 files" in run("tripod", card, "-C", tmp_path / "work", "--dry-run").stdout
+    assert "1 file, " in run("tripod", card, "-C", tmp_path / "work", "--dry-run").stdout
 
 
 def test_youtube_fetches_from_the_list_and_strips_escapes(card: Path, tmp_path: Path) -> None:

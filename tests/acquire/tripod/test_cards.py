@@ -100,6 +100,16 @@ def test_a_damaged_picture_belongs_to_its_series(card: Path) -> None:
     assert names(series) == ["frame-0.png", "frame-1.png", "frame-2.png"]
 
 
+def test_damaged_pictures_of_no_series_are_told_of(card: Path) -> None:
+    for number in range(3):
+        (card / f"frame-{number}.png").write_bytes(b"damaged")
+    write_picture(card / "whole-0.png")
+    write_picture(card / "whole-1.png")
+    found = find([card], Workspace(card / "work"), TripodSettings())
+    assert [names(entry) for entry in found.found] == [["whole-0.png", "whole-1.png"]]
+    assert found.remarks == [f"pictures that cannot be read (or are absurdly large), passed over: 3, the first {card / 'frame-0.png'}"]
+
+
 def test_the_workspaces_own_folders_are_passed_over(tmp_path: Path) -> None:
     for name in ("footage/a.mp4", "release/1/b.mp4", "mine/footage/c.mp4"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
