@@ -1,7 +1,7 @@
 """How well static cameras are told from moving ones, on the labelled clips of `static_cases`: by segment, by frame, by category.
 
 A kept segment is right when it and a span to be kept share at least 0.8 of what they cover together. `python -m
-tests.benchmarks.static_accuracy` takes the seed that thresholds were set on (`--seed tuning`) or the other one, and draws the measures
+tests.benchmarks.static_accuracy` takes the seeds that thresholds were set on (`--seed tuning`) or the other one, and draws the measures
 behind the thresholds (`--draw FILE`).
 """
 
@@ -27,7 +27,7 @@ from manifests.tables import Footage, Segment
 from manifests.workspace import Workspace
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.rendered import rendered
-from tests.benchmarks.static_cases import REPORTING_SEED, TUNING_SEED, Case, cases, make_dark_background
+from tests.benchmarks.static_cases import REPORTING_SEED, TUNING_SEEDS, Case, cases, make_dark_background
 
 SAME = 0.8  # of what two spans cover together, they share
 NEAR_FRAMES = 3
@@ -205,7 +205,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", choices=("tuning", "reporting"), default="reporting")
     parser.add_argument("--draw", type=Path, metavar="FILE")
     chosen = parser.parse_args(arguments)
-    found = outcomes(cases(TUNING_SEED if chosen.seed == "tuning" else REPORTING_SEED))
+    seeds = TUNING_SEEDS if chosen.seed == "tuning" else (REPORTING_SEED,)
+    found = outcomes(case for seed in seeds for case in cases(seed))
     print(told(found))
     measured_figures = figures(found)
     print("\n".join(figure.told for figure in measured_figures))
