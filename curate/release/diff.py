@@ -73,5 +73,5 @@ def _compared(row: Any) -> dict[str, Any]:
     values = dataclasses.asdict(row)
     if "shard" in values:  # where in the shards a member lies follows from what else is there
         values["shard"] = values["shard"] is not None
-        del values["offset"], values["bytes"]
+        del values["offset"], values["bytes"], values["content"]
     return values

@@ -1,4 +1,4 @@
-"""The index of a release: one row a frame, and in releases with pixels one a mask and one a scene's JSON, with its place in the shards."""
+"""The index of a release: one row a frame and a mask, and in shards one a scene's JSON, with its place there."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class Member:
     shard: Annotated[str | None, "the shard that holds it; null: it is not part of the release"] = None
     offset: Annotated[int | None, "where its content begins in the shard, bytes"] = None
     bytes: Annotated[int | None, "its size in the shard"] = None
+    content: Annotated[str | None, "of a mask that is in no shard: its PNG, base64"] = None
 
 
 def write_index(path: Path, members: Iterable[Member]) -> None:

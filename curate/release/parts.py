@@ -10,11 +10,10 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from curate.release.index import Member, read_index, write_index
-from curate.release.pictures import Pictures, decoded, described
-from curate.release.portable import about_name, mask_name, portable_footage, portable_scene
+from curate.release.pictures import Pictures, described, described_mask
+from curate.release.portable import about_name, portable_footage, portable_scene
 from curate.release.selection import Selection
 from curate.release.shards import packed, size_in_tar, write_shard
 from manifests.errors import InputError
@@ -121,14 +120,9 @@ class _Maker:
             content = self.pictures.frame(scene, number)
             yield described(scene, number, content), content
         about = _about(scene, self.footage[scene.footage_id])
-        yield _beside(about_name(scene), "about", scene, about), about
+        yield Member(about_name(scene), scene.scene_id, "about", str(scene.split), hashlib.sha256(about).hexdigest()), about
         mask = self.pictures.mask(scene)
-        decoded(mask, (scene.width or 0, scene.height or 0), mask_name(scene))
-        yield replace(_beside(mask_name(scene), "mask", scene, mask), width=scene.width, height=scene.height), mask
-
-
-def _beside(name: str, kind: Literal["mask", "about"], scene: Scene, content: bytes) -> Member:
-    return Member(name, scene.scene_id, kind, str(scene.split), hashlib.sha256(content).hexdigest())
+        yield described_mask(scene, mask), mask
 
 
 def _about(scene: Scene, footage: Footage) -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -59,8 +60,8 @@ class WorkspacePictures:
 
     def told(self, scene: Scene) -> list[Member]:
         """What the index says of a scene whose pixels are not part of the release. Raises InputError as `frame`."""
-        decoded(self.mask(scene), (scene.width or 0, scene.height or 0), mask_name(scene))  # a damaged scene is not told of either
-        return [described(scene, number, self.frame(scene, number)) for number in range(len(scene.frames))]
+        frames = [described(scene, number, self.frame(scene, number)) for number in range(len(scene.frames))]
+        return [*frames, _told_mask(scene, self.mask(scene))]
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,14 @@ class ReleasePictures:
 
     def told(self, scene: Scene) -> list[Member]:
         """As `WorkspacePictures.told`."""
-        return [self.members[frame_name(scene, number)] for number in range(len(scene.frames))]
+        frames = [self.members[frame_name(scene, number)] for number in range(len(scene.frames))]
+        return [*frames, _told_mask(scene, self.mask(scene))]
 
     def member(self, name: str) -> bytes:
-        """A member's bytes out of its shard. Raises InputError where they are gone or not what the index promises."""
+        """A member's bytes out of its shard, or out of the index. Raises InputError where they are gone or not what the index promises."""
         found = self.members.get(name)
+        if found is not None and found.content is not None:
+            return told_content(found)
         if found is None or found.shard is None or found.offset is None or found.bytes is None:
             raise InputError(f"{self.folder}: its index has no {name} in a shard; check it with `curate release verify`")
         path = self.folder / found.shard
@@ -129,6 +133,29 @@ def described(scene: Scene, number: int, content: bytes) -> Member:
         perceptual=perceptual_fingerprint(cells),
         luma=luma_fingerprint(cells),
     )
+
+
+def described_mask(scene: Scene, content: bytes) -> Member:
+    """What the index says of a mask, from its bytes. Raises InputError where they are no PNG of the scene's size."""
+    name, size = mask_name(scene), (scene.width or 0, scene.height or 0)
+    decoded(content, size, name)
+    return Member(name, scene.scene_id, "mask", str(scene.split), hashlib.sha256(content).hexdigest(), width=size[0], height=size[1])
+
+
+def _told_mask(scene: Scene, content: bytes) -> Member:
+    """A mask shows nothing of the footage, so the index holds it where there are no pixels: rebuilt scenes need it."""
+    return replace(described_mask(scene, content), content=base64.b64encode(content).decode())
+
+
+def told_content(member: Member) -> bytes:
+    """The bytes that the index itself holds of a member. Raises InputError where they are not what it promises."""
+    try:
+        content = base64.b64decode(member.content or "", validate=True)
+    except ValueError as error:
+        raise InputError(f"{member.name}: its content is not base64 ({error})") from error
+    if hashlib.sha256(content).hexdigest() != member.sha256:
+        raise InputError(f"{member.name}: has changed: its SHA-256 is not the index's")
+    return content
 
 
 def decoded(content: bytes, size: tuple[int, int], name: str) -> Picture:

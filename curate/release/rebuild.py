@@ -19,19 +19,21 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
+from PIL import Image
 
 from curate.crop import cropped
 from curate.release.fingerprints import cells_of, luma_cells
 from curate.release.index import Member
 from curate.release.likeness import MOST_SHIFT_S, Cells, Match, find
-from curate.release.portable import frame_name, portable_source
+from curate.release.pictures import ReleasePictures, decoded
+from curate.release.portable import frame_name, mask_name, portable_source
 from curate.release.table_checks import sound_tables
 from curate.release.tables import Tables
 from curate.scene_files import SceneFiles, write_scene
 from manifests.errors import InputError
 from manifests.executors import run_rows
 from manifests.files import Provenance, append_rows, compact, fingerprint, read_rows, table_exists
-from manifests.media import Picture, frames
+from manifests.media import Picture, frames, write_png
 from manifests.tables import Footage, Scene, Segment
 from manifests.workspace import Workspace
 
@@ -85,7 +87,7 @@ def rebuild(table: Path, workspace: Workspace, *, workers: int = 0) -> Rebuildin
     if table_exists(workspace.table(Segment)):
         raise InputError(f"{workspace.table(Segment)}: scenes are chosen in this folder; rebuild those of a release in one of their own")
     footage = [row for row in read_rows(Footage, workspace.table(Footage)) if row.status == "ok" and row.path is not None]
-    jobs = _jobs(tables, footage)
+    jobs = _jobs(table.parent, tables, footage)
     known = _known(workspace)
     there = {job.scene.scene_id: row for job in jobs if (row := known.get(job.scene.sha256) or known.get(_made_from(job))) is not None}
     done = [_again(job, there[job.scene.scene_id]) for job in jobs if job.scene.scene_id in there]
@@ -118,10 +120,11 @@ class _Job:
     segment: Segment
     source: Footage  # in the release
     members: tuple[Member, ...]  # its frames, in order
+    masks: ReleasePictures  # of the release, with the scene's mask
     footage: Footage | None  # in the workspace
 
 
-def _jobs(tables: Tables, footage: Sequence[Footage]) -> list[_Job]:
+def _jobs(folder: Path, tables: Tables, footage: Sequence[Footage]) -> list[_Job]:
     by_bytes = {row.sha256: row for row in footage}
     by_source = {portable_source(source_id): row for row in footage for source_id in (row.source_id, *row.also_at)}
     sources = {row.footage_id: row for row in tables.footage}
@@ -132,7 +135,8 @@ def _jobs(tables: Tables, footage: Sequence[Footage]) -> list[_Job]:
         source = sources[scene.footage_id]
         found = by_bytes.get(source.sha256) or by_source.get(source.source_id)
         told = tuple(members[frame_name(scene, number)] for number in range(len(scene.frames)))
-        jobs.append(_Job(scene, segments[scene.segment_id], source, told, found))
+        masks = ReleasePictures(folder, {mask_name(scene): members[mask_name(scene)]})
+        jobs.append(_Job(scene, segments[scene.segment_id], source, told, masks, found))
     return jobs
 
 
@@ -161,7 +165,7 @@ def _work(job: _Job, workspace: Workspace) -> list[Rebuilt]:
     if footage.sha256 == job.source.sha256:
         files = write_scene(replace(job.segment, mask=None), footage, scene.frame_index, scene.pts_s, workspace)
         if files.sha256 == scene.sha256:
-            return [Rebuilt(scene.scene_id, "same", None, _row(job, files, scene.frame_index, scene.pts_s))]
+            return [Rebuilt(scene.scene_id, "same", None, _row(job, files, scene.frame_index, scene.pts_s, workspace))]
     segment = _scaled(job, footage)
     if segment is None:
         told = f"the footage is {footage.width}x{footage.height} px now, and was {job.source.width}x{job.source.height}"
@@ -173,7 +177,7 @@ def _work(job: _Job, workspace: Workspace) -> list[Rebuilt]:
         return [Rebuilt(scene.scene_id, "changed", "its frames are not in the footage" if match is None else _told(match))]
     frame_index, pts_s = zip(*(times[place] for place in match.places), strict=True)
     files = write_scene(segment, footage, frame_index, pts_s, workspace)
-    return [Rebuilt(scene.scene_id, "close", _told(match), _row(job, files, frame_index, pts_s))]
+    return [Rebuilt(scene.scene_id, "close", _told(match), _row(job, files, frame_index, pts_s, workspace))]
 
 
 def _told(match: Match) -> str:
@@ -212,7 +216,7 @@ def _around(scene: Scene, footage: Footage, segment: Segment, workspace: Workspa
             yield frame.index, frame.pts_s, cropped(frame.picture, segment)
 
 
-def _row(job: _Job, files: SceneFiles, frame_index: tuple[int, ...], pts_s: tuple[float, ...]) -> Scene:
+def _row(job: _Job, files: SceneFiles, frame_index: tuple[int, ...], pts_s: tuple[float, ...], workspace: Workspace) -> Scene:
     """The scene as the workspace holds it: its pictures and footage here, its place and split from the release."""
     assert job.footage is not None
     return replace(
@@ -227,10 +231,19 @@ def _row(job: _Job, files: SceneFiles, frame_index: tuple[int, ...], pts_s: tupl
         sha256=files.sha256,
         width=files.width,
         height=files.height,
-        mask=None,
+        mask=_write_mask(job, files, workspace),
         median=files.median,
         measured_from=_made_from(job),
     )
+
+
+def _write_mask(job: _Job, files: SceneFiles, workspace: Workspace) -> str:
+    """The release's mask beside the scene's frames, at their size; gives its path as the workspace stores it."""
+    size = (job.scene.width or 0, job.scene.height or 0)
+    mask = Image.fromarray(decoded(job.masks.mask(job.scene), size, mask_name(job.scene)))
+    path = workspace.resolve(files.frames[0]).with_name("mask.png")
+    write_png(path, np.asarray(mask.resize((files.width, files.height), Image.Resampling.NEAREST)))
+    return workspace.relative(path)
 
 
 def told(found: Rebuilding) -> list[str]:

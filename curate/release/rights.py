@@ -2,7 +2,7 @@
 
 A release may name any public footage, but copies pixels only where the rights are ours or stated. The three profiles:
 
-- `links`: no pixels at all: ids, spans, times and hashes, from which the scenes can be rebuilt while the footage is online.
+- `links`: no pixels at all: ids, spans, times, hashes and masks, from which the scenes can be rebuilt while the footage is online.
 - `own`: pixels of simulated and tripod footage, and of footage under a Creative Commons licence or in the public domain.
 - `full`: pixels of all footage whose source and licence are known; for those who hold the rights, so it must be confirmed.
 """

@@ -15,6 +15,7 @@ from typing import Any
 from curate.release.disjoint import leaks, splits_tsv
 from curate.release.findings import Finding
 from curate.release.index import Member
+from curate.release.pictures import decoded, told_content
 from curate.release.portable import about_name, frame_name, mask_name, portable_footage, portable_scene, portable_segment
 from curate.release.tables import PROOF, Tables, read_tables
 from manifests.checks import row_problems
@@ -120,7 +121,7 @@ def _members(scene: Scene, members: dict[str, Member]) -> Iterator[tuple[str, st
         else:
             yield from _frame(scene, number, member)
     in_shards = {member.shard is not None for member in frames}
-    beside = {about_name(scene), mask_name(scene)} if in_shards == {True} else set()
+    beside = {about_name(scene), mask_name(scene)} if in_shards == {True} else {mask_name(scene)}
     if len(in_shards) > 1:
         yield scene.scene_id, "some of its frames are in shards and some are not"
     elif len({member.shard for member in members.values()}) > 1:
@@ -128,6 +129,19 @@ def _members(scene: Scene, members: dict[str, Member]) -> Iterator[tuple[str, st
     others = {member.name for member in members.values() if member.kind != "frame"}
     for name in sorted(beside ^ others):
         yield name, "is missing" if name in beside else "belongs to no frames in a shard"
+    for member in members.values():
+        yield from ((member.name, problem) for problem in _content(member))
+
+
+def _content(member: Member) -> Iterator[str]:
+    """Masks alone are in the index, where they are in no shard."""
+    if (member.content is not None) != (member.kind == "mask" and member.shard is None):
+        yield "is a mask without its content" if member.content is None else "has content, which only masks in no shard have"
+    elif member.content is not None:
+        try:
+            decoded(told_content(member), (member.width or 0, member.height or 0), member.name)
+        except InputError as error:
+            yield str(error).removeprefix(f"{member.name}: ")
 
 
 def _frame(scene: Scene, number: int, member: Member) -> Iterator[tuple[str, str]]:

@@ -32,10 +32,10 @@ def test_changes_name_the_columns(tmp_path: Path) -> None:
     assert Change("footage", scene.footage_id, "changed", ("title", "licence")) in changes
     assert Change("scenes", scene.scene_id, "changed", ("split",)) in changes
     assert {(change.table, change.change, change.columns) for change in changes[2:]} == {("index", "changed", ("split",))}
-    assert len(changes) == 2 + len(scene.frames)
+    assert len(changes) == 2 + len(scene.frames) + 1  # and the mask
 
 
-def test_pixels_that_come_change_the_index_and_bring_masks(tmp_path: Path) -> None:
+def test_pixels_that_come_change_the_index(tmp_path: Path) -> None:
     world, first = built(tmp_path / "world", "links")
     second = build(world.workspace, profile="own").folder
     changes = [change for change in diff(first, second) if change.table == "index"]

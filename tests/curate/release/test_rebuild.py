@@ -27,7 +27,7 @@ from curate.scene_files import write_scene
 from manifests.checks import check
 from manifests.errors import InputError
 from manifests.files import Provenance, file_sha256, read_rows, write_rows
-from manifests.media import frames, probe
+from manifests.media import frames, probe, read_picture, write_png
 from manifests.tables import Footage, Rain, Scene, Segment
 from manifests.workspace import Workspace
 from tests.loopback import serve
@@ -73,7 +73,10 @@ def release(workspace: Workspace, footage: Footage, profile: Profile = "links") 
     files = write_scene(segment, footage, CHOSEN, times, workspace)
     scene = Scene(files.scene_id, segment.segment_id, footage.footage_id, footage.source_id, split="test", place_id="here")
     scene = replace(scene, frames=files.frames, frame_index=CHOSEN, pts_s=times, sha256=files.sha256, median=files.median)
-    scene = replace(scene, width=files.width, height=files.height, crop_left=8, crop_top=4)
+    mask = np.full((files.height, files.width), 255, np.uint8)
+    mask[:28] = 0
+    write_png(workspace.root / "scenes" / files.scene_id / "mask.png", mask)
+    scene = replace(scene, width=files.width, height=files.height, crop_left=8, crop_top=4, mask=f"scenes/{files.scene_id}/mask.png")
     for row in (footage, segment, rain, scene):
         write_rows(type(row), workspace.table(type(row)), [row], Provenance("a test"))
     return build(workspace, profile=profile).folder / "scenes.parquet"
@@ -108,6 +111,7 @@ def test_the_same_bytes_give_the_same_scene(released: Path, clip: Path, tmp_path
     assert (row.scene_id, row.sha256, row.split, row.place_id) == (original.scene_id, original.sha256, "test", "here")
     assert check(workspace, media=True, workers=0)[1] == []
     load_scene(row, workspace, False)
+    assert read_picture(workspace.resolve(row.mask or ""), grey=True).mean() == 255 * 0.75
 
 
 @pytest.mark.parametrize(
@@ -133,6 +137,9 @@ def test_other_encodings_sizes_and_shifts_are_close(released: Path, clip: Path, 
     assert (row.split, row.place_id, row.footage_id) == ("test", "here", footage.footage_id)
     scale = change.get("scale", 1)
     assert (row.width, row.height) == (144 * scale, 112 * scale)
+    mask = read_picture(workspace.resolve(row.mask or ""), grey=True)
+    assert mask.shape == (112 * scale, 144 * scale)
+    assert (mask[: int(28 * scale)].max(), mask[int(28 * scale) :].min()) == (0, 255)
     assert check(workspace, media=True, workers=0)[1] == []
 
 

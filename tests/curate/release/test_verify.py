@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -18,7 +22,7 @@ from curate.release.sums import write_sums
 from curate.release.verify import verify
 from manifests.errors import InputError
 from tests.curate.release.releases import built, contents
-from tests.curate.release.tampering import Tampering, entries, flip, tamperings
+from tests.curate.release.tampering import Tampering, edit_table, entries, flip, tamperings
 
 TAMPERINGS = tamperings()
 QUICK = {
@@ -64,10 +68,48 @@ def test_a_whole_release_holds_and_nothing_is_written_into_it(release: Path) -> 
     assert contents(release) == before
 
 
-def test_a_release_of_links_holds(tmp_path: Path) -> None:
-    verified = verify(built(tmp_path, "links")[1])
+@pytest.fixture(scope="module")
+def links(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(tmp_path_factory.mktemp("links"), "links")[1]
+
+
+def test_a_release_of_links_holds(links: Path) -> None:
+    verified = verify(links)
     assert verified.findings == []
     assert (verified.scenes, verified.frames, verified.opened) == (3, 15, 0)
+
+
+def test_masks_that_the_index_holds_are_looked_at(links: Path, tmp_path: Path) -> None:
+    def becomes(content: bytes, mended: bool) -> Callable[[list[dict[str, Any]]], None]:
+        def edit(rows: list[dict[str, Any]]) -> None:
+            row = next(row for row in rows if row["kind"] == "mask")
+            row["content"] = base64.b64encode(content).decode()
+            row["sha256"] = hashlib.sha256(content).hexdigest() if mended else row["sha256"]
+
+        return edit
+
+    def lost(rows: list[dict[str, Any]]) -> None:
+        next(row for row in rows if row["kind"] == "mask")["content"] = None
+
+    def in_a_frame(rows: list[dict[str, Any]]) -> None:
+        rows[0]["content"] = "eA=="
+
+    def garbled(rows: list[dict[str, Any]]) -> None:
+        next(row for row in rows if row["kind"] == "mask")["content"] = "?"
+
+    for number, (edit, problem) in enumerate(
+        [
+            (becomes(b"x", False), "has changed"),
+            (becomes(b"x", True), "cannot be decoded as PNG"),
+            (lost, "is a mask without its content"),
+            (in_a_frame, "has content, which only masks in no shard have"),
+            (garbled, "is not base64"),
+        ]
+    ):
+        copy = shutil.copytree(links, tmp_path / str(number))
+        edit_table(copy, "index", edit)
+        told = [finding.problem for finding in verify(copy).findings if finding.kind == "tables"]
+        assert any(problem in line for line in told), (problem, told)
 
 
 def found(tampering: Tampering, copy: Path) -> None:

@@ -57,7 +57,7 @@ def test_a_card_of_links_names_no_shards(tmp_path: Path) -> None:
     assert "configs" not in front_matter(folder)
     text = (folder / "README.md").read_text()
     assert "load_dataset" not in text
-    assert "fingerprints, from which the scenes can be rebuilt" in text
+    assert "fingerprints and masks, from which the scenes can be rebuilt" in text
     assert "curate sequences --from scenes.parquet" in text
     assert "samples.png" not in text
     assert not (folder / "shards").exists()
