@@ -138,6 +138,7 @@ def _data_type(kind: pa.DataType) -> str:
 
 def _responsible(facts: Facts) -> dict[str, Any]:
     told_of = facts.scenes - len(facts.selection.pixels)
+    told_by_others = any(source == "youtube" for source, _ in facts.sources)
     sources = ", ".join(f"{number} {source}" for source, number in facts.sources)
     return {
         "rai:dataCollection": f"Footage: {sources}. Spans in which camera and scene stand still and it rains were found by measurement.",
@@ -151,7 +152,8 @@ def _responsible(facts: Facts) -> dict[str, Any]:
         "rai:dataAnnotationProtocol": ["None by hand: orientation, length, width, cover and brightness of the rain are measured."],
         "rai:dataBiases": [
             "Only places where a camera stood still in visible rain; heavy and near-vertical rain is found more easily than drizzle.",
-            "Footage that people upload leans towards scenic places, daylight and towns.",
+            *(["Footage that people upload leans towards scenic places, daylight and towns."] if told_by_others else []),
+            *([f"{facts.simulated} of {facts.scenes} scenes are simulated: their rain is drawn, not filmed."] if facts.simulated else []),
         ],
         "rai:dataLimitations": [
             "There is no clean picture of any scene.",

@@ -16,10 +16,11 @@ from manifests.tables import Scene
 
 @dataclass(frozen=True, slots=True)
 class SceneCounts:
-    """How many scenes came and went."""
+    """How many scenes came, went and changed."""
 
     came: int
     went: int
+    changed: int  # in a column; in which split they are, say, or whether their pixels are there
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,11 @@ def diff(before: Path, after: Path) -> list[Change]:
 
 
 def scene_counts(before: Path, scenes: Sequence[Scene]) -> SceneCounts:
-    """How many scenes came and went since a release. Raises InputError where its scenes cannot be read."""
-    old = {scene.scene_id for scene in read_frozen_rows(Scene, before / "scenes.parquet")}
-    new = {scene.scene_id for scene in scenes}
-    return SceneCounts(len(new - old), len(old - new))
+    """How `scenes`, told as a release tells them, differ from those of a release. Raises InputError where that one cannot be read."""
+    old = {scene.scene_id: scene for scene in read_frozen_rows(Scene, before / "scenes.parquet")}
+    new = {scene.scene_id: scene for scene in scenes}
+    changed = sum(new[scene_id] != old[scene_id] for scene_id in new.keys() & old.keys())
+    return SceneCounts(len(new.keys() - old.keys()), len(old.keys() - new.keys()), changed)
 
 
 def _changes(table: str, before: Tables, after: Tables) -> list[Change]:

@@ -108,6 +108,12 @@ class Facts:
         ids = {row.footage_id for row in self.selection.footage if not row.origin.lower().startswith(("http://", "https://"))}
         return sum(scene.footage_id in ids and scene.scene_id not in self.selection.pixels for scene in self.selection.scenes)
 
+    @property
+    def simulated(self) -> int:
+        """Scenes whose rain was drawn."""
+        ids = {row.footage_id for row in self.selection.footage if row.source == "simulated"}
+        return sum(scene.footage_id in ids for scene in self.selection.scenes)
+
     @cached_property
     def splits(self) -> list[SplitCounts]:
         """Counts by split, in the order train, val, test."""

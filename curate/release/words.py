@@ -12,6 +12,7 @@ from curate.release.croissant import croissant
 from curate.release.diff import scene_counts
 from curate.release.facts import Facts
 from curate.release.figures import draw_figures
+from curate.release.portable import portable_scene
 from manifests.files import write_atomically
 
 
@@ -34,7 +35,8 @@ def change_log(facts: Facts) -> str:
 
     Raises InputError where that one's scenes cannot be read.
     """
-    counts = None if facts.previous is None else scene_counts(facts.previous, facts.selection.scenes)
+    told = [portable_scene(scene, scene.scene_id in facts.selection.pixels) for scene in facts.selection.scenes]
+    counts = None if facts.previous is None else scene_counts(facts.previous, told)
     older = "" if facts.previous is None else (facts.previous / "CHANGELOG.md").read_text(encoding="utf-8")
     here = [row for row in facts.selection.withdrawals if row.version == facts.version]
     return (

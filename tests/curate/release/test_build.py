@@ -316,7 +316,7 @@ def test_the_change_log_counts_against_the_previous_release(world: World) -> Non
     release = build(world.workspace)
     text = (release.folder / "CHANGELOG.md").read_text()
     assert release.version == "0.1.1"
-    assert "2 scenes, profile `links`; against 0.1.0: 0 came, 1 went." in text
+    assert "2 scenes, 0 with pixels; profile `links`. Against 0.1.0: 0 came, 1 went, 0 changed." in text
     assert text.index("## 0.1.1") < text.index("## 0.1.0") < text.index("First release: 3 scenes")
     assert gone.scene_id in {row.scene_id for row in read_rows(Scene, world.workspace.root / "release" / "0.1.0" / "scenes.parquet")}
 

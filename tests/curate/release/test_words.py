@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from curate.release.build import build
 from curate.release.facts import Facts
 from curate.release.figures import coverage_map
 from curate.release.selection import select
@@ -23,7 +24,7 @@ from manifests.errors import InputError
 from manifests.files import file_sha256
 from manifests.media import read_picture
 from tests.curate.release.releases import built
-from tests.worlds import World
+from tests.worlds import World, write_world
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,11 @@ def test_the_card_begins_with_what_a_hub_reads(folder: Path) -> None:
 
 
 def test_a_card_of_links_names_no_shards(tmp_path: Path) -> None:
-    folder = built(tmp_path, "links")[1]
+    world, unreachable = built(tmp_path, "links")
+    assert "curate sequences --from" not in (unreachable / "README.md").read_text()  # nobody else has that footage
+    world.footage[0] = replace(world.footage[0], source="youtube", origin="https://example.org/a")
+    write_world(world)
+    folder = build(world.workspace).folder
     assert "configs" not in front_matter(folder)
     text = (folder / "README.md").read_text()
     assert "load_dataset" not in text
@@ -62,6 +67,14 @@ def test_a_card_of_links_names_no_shards(tmp_path: Path) -> None:
     assert "samples.png" not in text
     assert not (folder / "shards").exists()
     assert "There are none in this release." in (folder / "LICENCES.md").read_text()
+
+
+def test_simulated_rain_is_called_so(folder: Path, made: tuple[World, Path]) -> None:
+    for name in ("README.md", "DATASHEET.md", "LICENCES.md", "croissant.json"):
+        assert re.search(r"[Ss]imulated(\*\*)?[: ]", (folder / name).read_text()), name
+    selection = select(made[0].workspace, "links")
+    filmed = replace(selection, footage=[replace(row, source="tripod") for row in selection.footage])
+    assert Facts("0.1.0", "links", filmed, [], None).simulated == 0
 
 
 def test_documents_name_only_files_that_are_there(folder: Path) -> None:
@@ -150,7 +163,7 @@ def test_the_change_log_grows_from_the_release_before(made: tuple[World, Path]) 
     world, folder = made
     text = change_log(facts(world, "0.1.1", folder))
     assert text.index("## 0.1.1") < text.index("## 0.1.0") < text.index("First release: 3 scenes")
-    assert "against 0.1.0: 0 came, 0 went." in text
+    assert "Against 0.1.0: 0 came, 0 went, 3 changed." in text  # their pixels went
     assert 'version: "0.1.1"' in citation(facts(world, "0.1.1", folder))
 
 
