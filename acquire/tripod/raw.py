@@ -25,7 +25,6 @@ _EXIF_FOLDER = 0x8769
 _WIDTH, _HEIGHT, _SUB_FOLDERS = 0x0100, 0x0101, 0x014A
 _EXIF_WIDTH, _EXIF_HEIGHT = 0xA002, 0xA003
 _PANASONIC_WIDTH, _PANASONIC_HEIGHT = 0x0002, 0x0003
-_ORIENTATION = 0x0112
 # Tags that a developed picture keeps: camera, time with fraction and zone, exposure, lens. Not the orientation: it is developed upright.
 _KEPT = (0x010F, 0x0110)
 _KEPT_OF_EXIF = (0x829A, 0x829D, 0x8827, 0x8832, 0x9003, 0x9004, 0x9011, 0x9291, 0x920A, 0xA431, 0xA434)

@@ -53,6 +53,11 @@ class Site:
         return {row.origin.removeprefix(self.url): row for row in read_rows(Footage, self.workspace.table(Footage))}
 
 
+def of_pages(site: Site) -> dict[str, Footage]:
+    """The rows by source id."""
+    return {row.source_id: row for row in read_rows(Footage, site.workspace.table(Footage))}
+
+
 def incoming(workspace: Workspace) -> list[Path]:
     """What lies in the private folders of downloads."""
     return [path for path in (workspace.root / "footage" / ".incoming").glob("*/*") if path.is_file()]

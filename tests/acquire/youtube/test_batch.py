@@ -18,11 +18,11 @@ from manifests.checks import row_problems
 from manifests.errors import InputError
 from manifests.files import read_provenance, read_rows
 from manifests.options import Summary
-from manifests.tables import ErrorKind, Footage
+from manifests.tables import Footage
 from tests.acquire.test_failures import MESSAGES
 from tests.acquire.youtube.fake_clock import FakeClock
 from tests.acquire.youtube.faults import CASES
-from tests.acquire.youtube.site import DIRECT, QUICK, Site, Youtube, refusal, video
+from tests.acquire.youtube.site import DIRECT, QUICK, Site, Youtube, of_pages, refusal, video
 
 WATCH = "https://www.youtube.com/watch?v="
 
@@ -164,11 +164,6 @@ def test_two_runs_in_one_workspace_do_not_meet(site: Site) -> None:
 
 PATIENT = dataclasses.replace(QUICK, longest_wait_s=7200.0)
 TOO_OFTEN = "This content isn't available, try again later."
-
-
-def of_pages(site: Site) -> dict[str, Footage]:
-    """The rows by source id."""
-    return {row.source_id: row for row in read_rows(Footage, site.workspace.table(Footage))}
 
 
 def test_a_rate_limit_is_waited_out_and_what_was_refused_is_asked_for_again(site: Site, pages: Youtube) -> None:
@@ -344,105 +339,6 @@ def test_the_licence_filter_rejects_once_and_asks_again_when_it_is_lifted(site: 
     assert [row.status for row in of_pages(site).values()] == ["ok"]  # the same bytes: one row
     (row,) = of_pages(site).values()
     assert row.also_at == ("bbbbbbbbbbb", "ccccccccccc")
-
-
-@pytest.mark.parametrize(
-    ("stated", "kept"),
-    [
-        ("Creative Commons Attribution license (reuse allowed)", True),
-        ("CC BY 4.0", True),
-        ("CC-BY-SA", True),
-        ("creativecommon", False),
-        ("Standard YouTube License", False),
-        ("accbyte", False),
-        (None, False),
-    ],
-)
-def test_what_counts_as_creative_commons(stated: str | None, kept: bool) -> None:
-    from acquire.youtube.settings import permits
-
-    assert permits("creativecommon", stated) == kept
-    assert permits(None, stated)
-
-
-@pytest.mark.parametrize(
-    "title",
-    [
-        "$(touch pwned); `touch pwned` | touch pwned & > pwned",
-        "../../../../etc/passwd\x00.mp4",
-        "\x1b]0;pwned\x07\x1b[2J\u202egpj.niar\u2066",
-        "rain " * 2000,
-        "雨" * 3000,
-        "-rf --help",
-        "\ud800 lone",
-    ],
-    ids=["shell", "traversal", "escapes", "10 kB", "wide", "option", "surrogate"],
-)
-def test_no_title_does_anything(site: Site, pages: Youtube, title: str, tmp_path: Path, temporary_files: Path) -> None:
-    pages.answers["aaaaaaaaaaa"] = {**video(site.url, title), "id": "../../../../pwned", "ext": "/../../pwned", "channel": title}
-    said: list[str] = []
-    youtube(["aaaaaaaaaaa"], QUICK, site.workspace, say=said.append)
-    (row,) = of_pages(site).values()
-    assert row.status == "ok"
-    assert (row.title or "").isprintable()
-    assert len(row.title or "") <= 2000
-    assert all(line.isprintable() for line in said)
-    ours = (site.workspace.root, site.folder, temporary_files)
-    outside = [path for path in tmp_path.rglob("*") if path.is_file() and not any(path.is_relative_to(folder) for folder in ours)]
-    assert outside == []
-    assert [path for path in temporary_files.iterdir() if path.suffix != ".lock"] == []
-    inside = {
-        path.relative_to(site.workspace.root).as_posix()
-        for path in site.workspace.root.rglob("*")
-        if path.is_file() and path.suffix != ".lock"
-    }
-    assert inside == {f"footage/{row.footage_id}.mp4", "manifests/footage.parquet"}
-
-
-def test_ids_that_climb_out_of_a_list_are_no_videos(site: Site, pages: Youtube) -> None:
-    playlist = "https://www.youtube.com/playlist?list=PLrain"
-    pages.lists[playlist] = [
-        f"{WATCH}../../../../x",
-        {"url": f"{WATCH}aaaaaaaaaaa", "id": "../../../../pwned", "title": "\x1b[2J"},
-        "file:///etc/passwd",
-        "https://example.org/a.mp4",
-    ]
-    pages.answers["aaaaaaaaaaa"] = refusal("Private video")
-    youtube([playlist], QUICK, site.workspace)
-    assert set(of_pages(site)) == {"aaaaaaaaaaa"}
-
-
-@pytest.mark.parametrize("size", [10**13, 10**30])
-def test_a_size_that_no_disk_can_hold_is_refused_and_the_run_goes_on(site: Site, pages: Youtube, size: int) -> None:
-    huge = video(site.url)
-    huge["formats"][1]["filesize"] = size
-    pages.answers |= {"aaaaaaaaaaa": huge, "bbbbbbbbbbb": refusal("Private video")}
-    summary = youtube(["aaaaaaaaaaa", "bbbbbbbbbbb"], QUICK, site.workspace)
-    kinds: dict[str, ErrorKind | None] = {name: row.error_kind for name, row in of_pages(site).items()}
-    assert kinds == {"aaaaaaaaaaa": "disk_full", "bbbbbbbbbbb": "private"}
-    assert summary.total("failed") == 2
-    assert max((one.byte_range or "all" for one in site.asked), default="bytes=0-0") == "bytes=0-0"
-
-
-@pytest.mark.parametrize("size", [-5, "many", None])
-def test_sizes_that_are_none_are_not_believed(site: Site, pages: Youtube, size: object) -> None:
-    page = video(site.url)
-    page["formats"][1]["filesize"] = size
-    pages.answers["aaaaaaaaaaa"] = {**page, "duration": -3, "license": ["a", "list"]}
-    youtube(["aaaaaaaaaaa"], QUICK, site.workspace)
-    (row,) = of_pages(site).values()
-    assert (row.status, row.licence) == ("ok", "['a', 'list']")
-
-
-@pytest.mark.parametrize(
-    "odd", [{"duration": float("nan")}, {"duration": float("inf")}, {"upload_date": "tomorrow"}, {"formats": "none"}, {"formats": []}]
-)
-def test_a_page_that_makes_no_sense_is_one_failed_row(site: Site, pages: Youtube, odd: dict[str, Any]) -> None:
-    pages.answers |= {"aaaaaaaaaaa": {**video(site.url), **odd}, "bbbbbbbbbbb": refusal("Private video")}
-    youtube(["aaaaaaaaaaa", "bbbbbbbbbbb"], QUICK, site.workspace)
-    rows = of_pages(site)
-    assert rows["aaaaaaaaaaa"].error
-    assert rows["bbbbbbbbbbb"].error_kind == "private"
 
 
 def test_a_disk_without_room_ends_the_run_before_anything_is_asked_for(site: Site, pages: Youtube) -> None:
