@@ -59,11 +59,11 @@ def test_every_row_has_its_outcome(workers: int) -> None:
 
 
 def test_a_child_that_aborts_exits_or_hangs_fails_its_row_alone() -> None:
-    outcome = run([1, 3, 2, 11, 5, 4, 6], workers=2, timeout_s=1.5)
+    outcome = run([1, 3, 2, 11, 5, 4, 6], workers=2, timeout_s=4)
     assert {number: value for number, value in outcome.items() if isinstance(value, int)} == {1: 1, 2: 4, 4: 16, 6: 36}
     assert "died (signal SIGABRT)" in str(outcome[3])
     assert "died (exit code 4)" in str(outcome[11])
-    assert outcome[5] == "took longer than 1.5 s and was stopped"
+    assert outcome[5] == "took longer than 4 s and was stopped"
 
 
 def test_children_serve_many_rows_each() -> None:
