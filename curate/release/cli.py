@@ -145,6 +145,8 @@ def takedown(named: str, reason: str, workspace: Workspace, workers: int, as_jso
     done = take_down(workspace, named, reason, workers=workers)
     for folder in done.still_in:
         click.echo(f"{folder} still holds it: delete that, and what was published of it", err=True)
+    for path in done.media:
+        click.echo(f"{path} is kept, and so are its scenes: delete them where they must go from here as well", err=True)
     told = {
         "release": str(done.release.folder),
         "taken_down": [row.withdrawal_id for row in done.withdrawals],

@@ -86,8 +86,7 @@ def rebuild(table: Path, workspace: Workspace, *, workers: int = 0) -> Rebuildin
     tables = sound_tables(table.parent)
     if table_exists(workspace.table(Segment)):
         raise InputError(f"{workspace.table(Segment)}: scenes are chosen in this folder; rebuild those of a release in one of their own")
-    footage = [row for row in read_rows(Footage, workspace.table(Footage)) if row.status == "ok" and row.path is not None]
-    jobs = _jobs(table.parent, tables, footage)
+    jobs = _jobs(table.parent, tables, read_rows(Footage, workspace.table(Footage)))
     known = _known(workspace)
     there = {job.scene.scene_id: row for job in jobs if (row := known.get(job.scene.sha256) or known.get(_made_from(job))) is not None}
     done = [_again(job, there[job.scene.scene_id]) for job in jobs if job.scene.scene_id in there]
@@ -122,11 +121,14 @@ class _Job:
     members: tuple[Member, ...]  # its frames, in order
     masks: ReleasePictures  # of the release, with the scene's mask
     footage: Footage | None  # in the workspace
+    missed: str | None = None  # why it is not there, where acquiring it was tried
 
 
 def _jobs(folder: Path, tables: Tables, footage: Sequence[Footage]) -> list[_Job]:
-    by_bytes = {row.sha256: row for row in footage}
-    by_source = {portable_source(source_id): row for row in footage for source_id in (row.source_id, *row.also_at)}
+    there = [row for row in footage if row.status == "ok" and row.path is not None]
+    by_bytes = {row.sha256: row for row in there}
+    by_source = {portable_source(source_id): row for row in there for source_id in (row.source_id, *row.also_at)}
+    missed = {portable_source(row.source_id): row.error_kind or row.reason for row in footage if row.status != "ok"}
     sources = {row.footage_id: row for row in tables.footage}
     segments = {row.segment_id: row for row in tables.segments}
     members = {member.name: member for member in tables.index}
@@ -136,7 +138,7 @@ def _jobs(folder: Path, tables: Tables, footage: Sequence[Footage]) -> list[_Job
         found = by_bytes.get(source.sha256) or by_source.get(source.source_id)
         told = tuple(members[frame_name(scene, number)] for number in range(len(scene.frames)))
         masks = ReleasePictures(folder, {mask_name(scene): members[mask_name(scene)]})
-        jobs.append(_Job(scene, segments[scene.segment_id], source, told, masks, found))
+        jobs.append(_Job(scene, segments[scene.segment_id], source, told, masks, found, missed.get(source.source_id)))
     return jobs
 
 
@@ -161,7 +163,8 @@ def _again(job: _Job, row: Scene) -> Rebuilt:
 def _work(job: _Job, workspace: Workspace) -> list[Rebuilt]:
     scene, footage = job.scene, job.footage
     if footage is None:
-        return [Rebuilt(scene.scene_id, "gone", f"{job.source.origin} is not in the footage table; acquire it")]
+        why = f"is not in the footage table{'; acquire it' if job.missed is None else f' ({job.missed})'}"
+        return [Rebuilt(scene.scene_id, "gone", f"{job.source.origin} {why}")]
     if footage.sha256 == job.source.sha256:
         files = write_scene(replace(job.segment, mask=None), footage, scene.frame_index, scene.pts_s, workspace)
         if files.sha256 == scene.sha256:
@@ -174,7 +177,13 @@ def _work(job: _Job, workspace: Workspace) -> list[Rebuilt]:
     chosen = np.stack([cells_of(member.luma or "").ravel() for member in job.members]).astype(float)
     match = find(chosen, scene.pts_s, cells, [time for _, time in times])
     if match is None or not match.close:
-        return [Rebuilt(scene.scene_id, "changed", "its frames are not in the footage" if match is None else _told(match))]
+        return [
+            Rebuilt(
+                scene.scene_id,
+                "changed",
+                f"the footage lacks some of its frames ({MOST_SHIFT_S:g} s about their times)" if match is None else _told(match),
+            )
+        ]
     frame_index, pts_s = zip(*(times[place] for place in match.places), strict=True)
     files = write_scene(segment, footage, frame_index, pts_s, workspace)
     return [Rebuilt(scene.scene_id, "close", _told(match), _row(job, files, frame_index, pts_s, workspace))]

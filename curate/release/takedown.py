@@ -25,6 +25,7 @@ class Takedown:
     withdrawals: list[Withdrawal]
     scenes: list[Scene]  # that went
     still_in: list[Path]  # earlier releases on this disk that still hold it
+    media: list[Path]  # of it, in the workspace
 
 
 def takedown(workspace: Workspace, named: str, reason: str, *, workers: int = 0) -> Takedown:
@@ -32,26 +33,32 @@ def takedown(workspace: Workspace, named: str, reason: str, *, workers: int = 0)
 
     Parts of one video go together. The next minor version is that release less the footage with all that comes of it, made from the
     release itself. Tombstones go into the workspace's withdrawals table first, so that a takedown that is interrupted already binds; the
-    same command then goes on. Raises InputError where the latest release does not hold it, would be empty without it, or is damaged.
+    same command then goes on. Raises InputError without a reason, and where the latest release does not hold it, is damaged, or
+    would be empty without it: then the tombstones alone are written.
     """
+    if not reason.strip():
+        raise InputError("a takedown needs a reason: say in a few words why, with --reason")
     releases = workspace.root / "release"
     folder = latest_release(releases)
     tables = sound_tables(folder)
     gone = _named(tables, named, folder)
     ids = {row.footage_id for row in gone}
-    if not any(scene.footage_id not in ids for scene in tables.scenes):
-        raise InputError(f"{folder}: holds nothing but {', '.join(sorted(ids))}; delete the release, and what was published of it")
     version = next_minor(releases)
     withdrawals = _withdrawals(workspace, gone, reason, version)
     table = workspace.table(Withdrawal)
     append_rows(Withdrawal, table, withdrawals, Provenance("curate release takedown", {"version": version}))
     compact(Withdrawal, table)
+    if not any(scene.footage_id not in ids for scene in tables.scenes):
+        raise InputError(
+            f"{folder}: holds nothing but {', '.join(sorted(ids))}, which is taken down and not acquired again; delete the release, and what "
+            "was published of it"
+        )
     down = {row.withdrawal_id: row for row in [*tables.withdrawals, *read_rows(Withdrawal, table)]}
     selection = _without(tables, ids, sorted(down.values(), key=lambda row: row.withdrawal_id), folder)
     release = publish(releases, version, tables.about["profile"], selection, tables.about["shard_bytes"], workers)
     still_in = [path.parent for path in sorted(releases.glob("*/footage.parquet")) if path.parent.name != version]
     scenes = [scene for scene in tables.scenes if scene.footage_id in ids]
-    return Takedown(release, withdrawals, scenes, [path for path in still_in if _holds(path, ids)])
+    return Takedown(release, withdrawals, scenes, [path for path in still_in if _holds(path, ids)], _media(workspace, ids))
 
 
 def _named(tables: Tables, named: str, folder: Path) -> list[Footage]:
@@ -84,14 +91,23 @@ def _without(tables: Tables, ids: set[str], withdrawals: list[Withdrawal], folde
 
 def _withdrawals(workspace: Workspace, gone: list[Footage], reason: str, version: str) -> list[Withdrawal]:
     """The tombstones. A release tells sources less what is private, so what acquiring knows them by is hashed from the workspace's rows."""
-    path = workspace.table(Footage)
-    rows = read_rows(Footage, path) if table_exists(path) else []
+    rows = _footage(workspace)
     tombstones = []
     for footage in gone:
         known = [footage, *(row for row in rows if row.footage_id == footage.footage_id)]
         keys = sorted({key for row in known for key in source_keys(row)})
         tombstones.append(Withdrawal(footage.footage_id, footage.source, tuple(keys), reason, version, utc_now()))
     return tombstones
+
+
+def _footage(workspace: Workspace) -> list[Footage]:
+    path = workspace.table(Footage)
+    return read_rows(Footage, path) if table_exists(path) else []
+
+
+def _media(workspace: Workspace, ids: set[str]) -> list[Path]:
+    named = [workspace.resolve(row.path) for row in _footage(workspace) if row.footage_id in ids and row.path is not None]
+    return [path for path in named if path.exists()]
 
 
 def _holds(folder: Path, ids: set[str]) -> bool:

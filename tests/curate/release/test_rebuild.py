@@ -26,7 +26,7 @@ from curate.release.unpack import unpack
 from curate.scene_files import write_scene
 from manifests.checks import check
 from manifests.errors import InputError
-from manifests.files import Provenance, file_sha256, read_rows, write_rows
+from manifests.files import Provenance, append_rows, file_sha256, read_rows, write_rows
 from manifests.media import frames, probe, read_picture, write_png
 from manifests.tables import Footage, Rain, Scene, Segment
 from manifests.workspace import Workspace
@@ -170,6 +170,9 @@ def test_footage_that_is_not_there_is_gone_and_a_damaged_one_failed(released: Pa
     footage = with_footage(workspace, clip)
     write_rows(Footage, workspace.table(Footage), [replace(footage, sha256="0" * 64, source_id="another")], Provenance("a test"))
     assert outcome(released, workspace).detail == f"{URL} is not in the footage table; acquire it"
+    failed = Footage("failed-1", "youtube", URL, URL, "failed", NOW, error_kind="removed", error="HTTP Error 404")
+    append_rows(Footage, workspace.table(Footage), [failed], Provenance("a test"))
+    assert outcome(released, workspace).detail == f"{URL} is not in the footage table (removed)"
     write_rows(Footage, workspace.table(Footage), [footage], Provenance("a test"))
     (workspace.root / (footage.path or "")).write_bytes(b"no video")
     found = outcome(released, workspace)

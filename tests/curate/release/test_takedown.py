@@ -52,6 +52,7 @@ def test_footage_goes_with_all_that_came_of_it(world: World) -> None:
     folder = done.release.folder
     assert (done.release.version, [scene.scene_id for scene in done.scenes]) == ("0.2.0", [gone.scene_id])
     assert done.still_in == [world.workspace.root / "release" / "0.1.0"]
+    assert done.media == [world.workspace.resolve(world.footage[1].path or "")]
     assert verify(folder).findings == []
     changes = diff(world.workspace.root / "release" / "0.1.0", folder)
     went = {(change.table, change.key) for change in changes if change.change == "went"}
@@ -107,6 +108,8 @@ def test_a_release_less_a_footage_is_as_if_built_without_it(world: World, tmp_pa
 
 
 def test_what_cannot_be_taken_down_is_told(world: World) -> None:
+    with pytest.raises(InputError, match="needs a reason"):
+        takedown(world.workspace, "rain-000", " ")
     with pytest.raises(InputError, match="nothing in it is named by 'nobody'"):
         takedown(world.workspace, "nobody", "asked")
     takedown(world.workspace, "rain-000", "asked")
