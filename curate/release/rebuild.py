@@ -176,14 +176,10 @@ def _work(job: _Job, workspace: Workspace) -> list[Rebuilt]:
     times, cells = _decoded(scene, footage, segment, workspace)
     chosen = np.stack([cells_of(member.luma or "").ravel() for member in job.members]).astype(float)
     match = find(chosen, scene.pts_s, cells, [time for _, time in times])
-    if match is None or not match.close:
-        return [
-            Rebuilt(
-                scene.scene_id,
-                "changed",
-                f"the footage lacks some of its frames ({MOST_SHIFT_S:g} s about their times)" if match is None else _told(match),
-            )
-        ]
+    if match is None:
+        return [Rebuilt(scene.scene_id, "changed", f"the footage lacks some of its frames (sought {MOST_SHIFT_S:g} s about their times)")]
+    if not match.close:
+        return [Rebuilt(scene.scene_id, "changed", _told(match))]
     frame_index, pts_s = zip(*(times[place] for place in match.places), strict=True)
     files = write_scene(segment, footage, frame_index, pts_s, workspace)
     return [Rebuilt(scene.scene_id, "close", _told(match), _row(job, files, frame_index, pts_s, workspace))]

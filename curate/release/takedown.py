@@ -50,8 +50,8 @@ def takedown(workspace: Workspace, named: str, reason: str, *, workers: int = 0)
     compact(Withdrawal, table)
     if not any(scene.footage_id not in ids for scene in tables.scenes):
         raise InputError(
-            f"{folder}: holds nothing but {', '.join(sorted(ids))}, which is taken down and not acquired again; delete the release, and what "
-            "was published of it"
+            f"{folder}: holds nothing but {', '.join(sorted(ids))}, which is taken down and not acquired again; delete the release, and "
+            "what was published of it"
         )
     down = {row.withdrawal_id: row for row in [*tables.withdrawals, *read_rows(Withdrawal, table)]}
     selection = _without(tables, ids, sorted(down.values(), key=lambda row: row.withdrawal_id), folder)

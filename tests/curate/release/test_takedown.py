@@ -114,8 +114,9 @@ def test_what_cannot_be_taken_down_is_told(world: World) -> None:
         takedown(world.workspace, "nobody", "asked")
     takedown(world.workspace, "rain-000", "asked")
     takedown(world.workspace, "rain-002", "asked")
-    with pytest.raises(InputError, match=f"holds nothing but {world.footage[1].footage_id}; delete the release"):
+    with pytest.raises(InputError, match=f"holds nothing but {world.footage[1].footage_id}, which is taken down .*; delete the release"):
         takedown(world.workspace, "dQw4w9WgXcQ", "asked")
+    assert world.footage[1].footage_id in {row.withdrawal_id for row in read_rows(Withdrawal, world.workspace.table(Withdrawal))}
     with pytest.raises(InputError, match="holds no release"):
         takedown(replace(world.workspace, root=world.workspace.root / "none"), "rain-000", "asked")
 
