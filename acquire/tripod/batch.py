@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from acquire.failures import Failure
+from acquire.failures import KINDS, Failure
 from acquire.intake import also_at, footage_folder, incoming_folder, make_ready, read_footage, taken_down
 from acquire.tripod.cards import PICTURE_SUFFIXES, VIDEO_SUFFIXES, Found, find
 from acquire.tripod.ingest import failed, ingest, known_by, tool
@@ -159,7 +159,7 @@ class _Run:
             self.summary.add(outcome, new.reason or new.error_kind)
             self._tell(new, row.origin)
         if new.error_kind == "disk_full":
-            raise InputError(f"{footage_folder(self.workspace)}: no space left on the disk; free some and run again")
+            raise InputError(f"{footage_folder(self.workspace)}: {new.error}: {KINDS['disk_full'].advice}")
 
     def _tell(self, row: Footage, origin: str) -> None:
         """What a user should know of a row beyond its columns."""

@@ -77,8 +77,9 @@ def _row(found: Found, settings: TripodSettings, workspace: Workspace, known: Ma
     try:
         hashes = file_hashes(found)
         content = content_sha256(found, hashes)
-    except OSError as error:
-        return failed(found, _failure(error), None)
+    except OSError as error:  # of the card's; nothing was written yet
+        told = f"{error.filename}: cannot be read ({error.strerror}); is the card still there, and open to you? Run again when it is"
+        return failed(found, Failure("unknown", told), None)
     if there := known.get(content):
         return dataclasses.replace(there, source_id=found.name, origin=found.name, also_at=())
     if footage_id(content) in down:
@@ -156,14 +157,14 @@ def _refusal(found: Found, settings: TripodSettings) -> str | None:
     return None
 
 
-def _failure(error: Exception, found: Found | None = None, hashes: Sequence[str] = ()) -> Failure:
+def _failure(error: Exception, found: Found, hashes: Sequence[str]) -> Failure:
     """What went wrong. A card that was pulled out while it was decoded in place is no damaged file: it is read once more to tell."""
     failure = classify(error)
     if isinstance(error, OSError) and failure.kind == "unknown":
         return Failure(
             "unknown", f"{error.filename}: cannot be read or written ({error.strerror}); is the card still there? Run again when it is"
         )
-    if failure.kind == "decode" and found is not None and not _still_reads(found, hashes):
+    if failure.kind == "decode" and not _still_reads(found, hashes):
         return Failure("unknown", f"{found.name}: reads otherwise than a moment ago; check the card and its reader, and run again")
     return failure
 

@@ -14,6 +14,8 @@ import pytest
 from PIL.TiffImagePlugin import IFDRational
 
 from acquire.tripod import TripodSettings
+from acquire.tripod.cards import Found
+from acquire.tripod.copies import file_hashes
 from acquire.tripod.recordings import candidates
 from manifests.checks import check
 from manifests.errors import InputError
@@ -339,6 +341,21 @@ def test_a_file_that_can_be_listed_and_not_read(card: Path, workspace: Workspace
     assert (row.error_kind, row.retryable) == ("unknown", True)
     assert "C0001.MP4: cannot be read" in (row.error or "")
     assert "C0002.MP4" not in rows(workspace)
+
+
+def test_a_file_that_is_closed_to_us_is_no_full_disk(card: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    record(card / "C0000.MP4", range(12))
+    closed = record(card / "C0001.MP4", range(13))
+
+    def hashes(found: Found) -> list[str]:
+        if found.path == closed:
+            raise PermissionError(13, "Permission denied", str(closed))
+        return file_hashes(found)
+
+    monkeypatch.setattr("acquire.tripod.ingest.file_hashes", hashes)
+    assert take(card, workspace).exit_code == 3
+    assert {name: row.error_kind for name, row in rows(workspace).items()} == {"C0000.MP4": None, "C0001.MP4": "unknown"}
+    assert "C0001.MP4: cannot be read (Permission denied)" in (rows(workspace)["C0001.MP4"].error or "")
 
 
 def test_a_card_pulled_out_while_it_is_decoded_in_place_is_no_damaged_file(
