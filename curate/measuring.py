@@ -238,8 +238,8 @@ class _Pass:
             roll_deg=place.roll_deg,
             textured=textured,
             agreeing=int(place.agreeing.sum()),
-            cells=np.rint(cells),
-            unrest=np.minimum(255, np.rint(unrest)),
+            cells=np.rint(cells).astype(np.uint8),  # at once: hours of windows are gathered
+            unrest=np.minimum(255, np.rint(unrest)).astype(np.uint8),
             row_peak=row_peak,
             column_peak=column_peak,
         )
