@@ -98,7 +98,9 @@ def started(site: Site, work: Path) -> subprocess.Popen[str]:
     command = ["youtube", str(work / "urls.txt"), "-C", str(work), "--allow-generic", *settings]
     script = "from acquire.cli import main; main()"
     pipe = subprocess.PIPE
-    return subprocess.Popen([sys.executable, "-c", script, *command], stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    environment = {**os.environ, "TMPDIR": str(work)}  # a killed run leaves its private folder there
+    words = [sys.executable, "-c", script, *command]
+    return subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True, start_new_session=True, env=environment)
 
 
 def finished(site: Site, work: Path) -> None:
