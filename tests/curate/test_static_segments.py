@@ -216,7 +216,15 @@ def test_the_command_prints_what_was_kept_and_why_not(workspace: Workspace) -> N
     *rows, last = [json.loads(line) for line in told.stdout.splitlines()]
     assert len(rows) == len(segments_in(workspace))
     assert (last["summary"], last["kept"]) == ("segments", 3)
-    assert CliRunner().invoke(main, ["static-segments", *here, "--set", "shift_px=0"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "setting", ["shift_px=0", "least_frames=0", "moving_fraction=-1", "slow_levels=-2", "settled_s=-0.1", "masked_share=1.5"]
+)
+def test_settings_that_mean_nothing_are_wrong_usage(tmp_path: Path, setting: str) -> None:
+    result = CliRunner().invoke(main, ["static-segments", "-C", str(tmp_path), "--set", setting])
+    assert result.exit_code == 2
+    assert setting.partition("=")[0] in result.stderr
 
 
 def test_no_footage_table_is_one_line(tmp_path: Path) -> None:
