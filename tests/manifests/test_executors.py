@@ -154,7 +154,8 @@ def test_interrupt_ends_the_children_and_keeps_what_was_saved(tmp_path: Path) ->
 STARTING = SLOW.replace(
     "def work",
     """if __name__ != "__main__":  # a child, which imports this file as it starts
-    print("born", flush=True)
+    import os
+    os.write(1, b"born\\n")  # at once, whoever else writes
     time.sleep(600)
 
 def work""",
