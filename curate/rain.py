@@ -8,9 +8,11 @@ Pixels more than CANDIDATE_LEVEL above are candidates; their connected blobs are
 Blobs tell, by their second moments, whether they agree in direction and where they lie. But they merge as rain grows denser and break up
 in noise, so orientation, length and width come from the residual's autocovariance: streaks that fall independently (a Poisson shot
 process) have the autocovariance of a single streak at any density (Campbell's theorem). It squares the light, so blobs are weighted first:
-for the orientation until streaks count about by their length, whatever their brightness. Length and width are full extents at half of the
-brightness, cover the share of the seen pixels brightened by more than CANDIDATE_LEVEL. `tests/benchmarks/rain_accuracy.py` tells how
-well all this holds.
+for the orientation until streaks count about by their length, whatever their brightness. Codecs fade faint streaks most, which are small
+and lean most in the wind, and the impulse lacks what streaks of the neighbours overlap; so for the orientation light counts only up to
+SATURATED_LEVEL, and streaks that an impulse found are shown whole, as they rise over the median. Length and width are full extents at half
+of the brightness, cover the share of the seen pixels brightened by more than CANDIDATE_LEVEL. `tests/benchmarks/rain_accuracy.py` tells
+how well all this holds.
 
 Angles are degrees, 0 = image right, counter-clockwise, modulo 180. Pictures are grey, HW, uint8; lengths are px of the pictures given.
 """
@@ -41,8 +43,9 @@ LEAST_PAIRS = 0.05  # share of the seen pixels: lags at which fewer have a partn
 MOST_LAG = 0.45  # of the picture's shorter side: beyond, the autocovariance wraps round
 PEAK_HEIGHT = 0.3  # the autocovariance's peak, down to this share of its height, has the streaks' orientation
 PEAK_RADIUS_PX = 40  # and is looked at so far out
-FAINT_PEAK = 15.0  # grey levels: blobs with a lower peak may be noise, and are not raised to the others' brightness
-SMALL_SPREAD = 100.0  # px of area times px of length: nor are blobs smaller than this to the others' size
+SATURATED_LEVEL = 6  # grey levels: rising by more counts no more for the orientation; twice what makes a candidate
+WHOLE_WITHIN_PX = 4  # of a blob of the impulse: so far the streak is looked for in the rise over the median
+SMALL_SPREAD = 100.0  # px of area times px of length: smaller blobs may be noise, and are not raised to the others' size
 EVENED_SIZE = 0.15  # power of a blob's spread that its weight is divided by
 FAN = 0.15  # streaks that lean otherwise than their mean are looked for so far aside, for each px along
 
@@ -121,8 +124,12 @@ def impulse_residual(frame: Grey, before: Grey, after: Grey) -> Residual:
     return Residual(bright.astype(np.uint8), dark.astype(np.uint8))
 
 
-def measure(residual: Residual, seen: Seen | None = None) -> Streaks:
-    """Everything that one residual of one frame tells about rain, where it is seen (null: everywhere)."""
+def measure(residual: Residual, seen: Seen | None = None, risen: Grey | None = None) -> Streaks:
+    """Everything that one residual of one frame tells about rain, where it is seen (null: everywhere).
+
+    `risen`: where the residual is an impulse, how far the frame rises above the temporal median (HW, grey levels), which shows its streaks
+    whole; null: the residual shows them as they are.
+    """
     seen = seen or Seen.of(np.ones(residual.bright.shape, dtype=bool))
     residual = seen.only(residual)
     candidates = residual.bright > CANDIDATE_LEVEL
@@ -136,7 +143,8 @@ def measure(residual: Residual, seen: Seen | None = None) -> Streaks:
     if blobs.length_px.size < LEAST_BLOBS:
         return Streaks(cover, amplitude, bright_to_dark, 0.0, 0.0, None, None, None, nothing)
     peaks = blob_peaks(residual.bright, blobs)
-    orientation_deg = peak_orientation(autocovariance(weighted(residual.bright, blobs, evening(blobs, peaks)), seen))
+    whole = residual.bright if risen is None else whole_streaks(residual.bright, blobs, np.where(seen.mask, risen, 0).astype(np.uint8))
+    orientation_deg = peak_orientation(autocovariance(evened(whole), seen))
     rain = weighted(residual.bright, blobs, 1 / np.sqrt(peaks))
     length_px, width_px = extent(autocovariance(rain, seen), orientation_deg)
     return Streaks(
@@ -200,13 +208,21 @@ def weighted(bright: Grey, blobs: Blobs, weights: Floats) -> Plane:
     return np.asarray(bright * np.append(0.0, weights).astype(np.float32)[blobs.labels], dtype=np.float32)
 
 
-def evening(blobs: Blobs, peaks: Floats) -> Floats:
-    """Weights that let streaks count alike, whatever their brightness and more or less whatever their size.
+def whole_streaks(bright: Grey, blobs: Blobs, risen: Grey) -> Grey:
+    """An impulse's blobs with what lies around them in the rise over the median: what the neighbours' streaks took away. HW."""
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * WHOLE_WITHIN_PX + 1, 2 * WHOLE_WITHIN_PX + 1))
+    near = cv2.dilate((blobs.labels > 0).astype(np.uint8), disc) > 0
+    return np.where(near, np.maximum(bright, risen), 0).astype(np.uint8)
+
+
+def evened(bright: Grey) -> Plane:
+    """A residual in which streaks count alike, whatever their brightness and more or less whatever their size. HW.
 
     As they are, the autocovariance squares their light: few large near drops would tell the orientation, which the wind leans least.
     """
+    blobs = find_blobs(bright > CANDIDATE_LEVEL)
     spread = np.maximum(blobs.area_px * blobs.length_px, SMALL_SPREAD)
-    return np.asarray(1 / (np.maximum(peaks, FAINT_PEAK) * spread**EVENED_SIZE))
+    return weighted(np.minimum(bright, SATURATED_LEVEL), blobs, 1 / spread**EVENED_SIZE)
 
 
 def concentration(blobs: Blobs) -> float:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from curate.rain import Grey
     from curate.rain_series import RainSeries
 
-VERSION = 4  # of what is measured: raised when a stored measure would come out otherwise
+VERSION = 5  # of what is measured: raised when a stored measure would come out otherwise
 MEASURING = ("measured_pixels", "window_frames", "difference_gap_s")  # settings that a stored measure depends on
 
 TIMEOUT_S = 600.0  # for a segment, and half a second more for each of its frames

@@ -119,10 +119,12 @@ def _measure_window(series: RainSeries, window: _Window, gap_s: float, seen: See
     for picture, (before, after) in zip(pictures, neighbours, strict=True):
         against_median = seen.only(median_residual(picture, median))
         rises.append(against_median.bright)
-        series.light.append(light + rain_free_shift(picture, median))
+        shift = rain_free_shift(picture, median)
+        risen = np.clip(picture.astype(np.int16) - median - round(shift), 0, 255).astype(np.uint8)
+        series.light.append(light + shift)
         series.above_median.append(seen.share(against_median.bright > CANDIDATE_LEVEL))
         series.streaks["median"].append(measure(against_median, seen))
-        series.streaks["impulse"].append(measure(impulse_residual(picture, before, after), seen))
+        series.streaks["impulse"].append(measure(impulse_residual(picture, before, after), seen, risen))
     series.pts_s.extend(times)
     for early, late in enumerate(np.searchsorted(times, np.asarray(times) + gap_s - 1e-6)):
         if late < len(times):

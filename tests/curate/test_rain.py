@@ -141,6 +141,31 @@ def test_few_bright_streaks_do_not_outvote_many_faint_ones() -> None:
     assert found == pytest.approx(77.3, abs=2.2)
 
 
+def test_what_the_neighbours_streaks_overlap_does_not_turn_the_frames() -> None:
+    rng = np.random.default_rng(12)
+    background = ground(*SIZE, rng)
+    left = np.arange(SIZE[1]) < 200
+    here = left * bars(*SIZE, rng, orientation_deg=70, number=60)
+    around = [bars(*SIZE, rng, orientation_deg=100, number=150, width_px=4) for _ in range(2)]
+    before, frame, after = (seen(background + light, rng) for light in (around[0], here, around[1]))
+    impulse = rain.impulse_residual(frame, before, after)
+    risen = rain.median_residual(frame, seen(background, rng)).bright
+    bitten, whole = rain.measure(impulse), rain.measure(impulse, risen=risen)
+    assert whole.orientation_deg == pytest.approx(70, abs=0.5)
+    assert angle_between(bitten.orientation_deg or 0.0, 70) > 2 * angle_between(whole.orientation_deg or 0.0, 70)
+    assert whole.cover == bitten.cover
+    car = risen.copy()
+    car[100:160, 250:310] = 90  # rises over the median too, but has no impulse near
+    assert rain.measure(impulse, risen=car).orientation_deg == pytest.approx(whole.orientation_deg, abs=1e-6)
+
+
+def test_a_streak_counts_no_more_for_being_bright() -> None:
+    shape = bars(*SIZE, np.random.default_rng(13), number=20) > 20
+    faint, bright = (rain.evened(np.where(shape, level, 0).astype(np.uint8)) for level in (rain.SATURATED_LEVEL, 200))
+    assert np.array_equal(faint, bright)
+    assert np.count_nonzero(faint) > 100
+
+
 @pytest.mark.parametrize("length_px", [15, 30, 60])
 def test_streaks_that_fan_out_keep_their_length_and_width(length_px: float) -> None:
     rng = np.random.default_rng(10)
