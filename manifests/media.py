@@ -161,16 +161,25 @@ def stills_sha256(pictures: Sequence[Path]) -> str:
 def read_picture(path: Path, grey: bool = False) -> Picture:
     """One picture file as 8-bit HWC RGB (or HW grey), upright by its EXIF tag. Raises MediaError."""
     try:
-        with Image.open(path) as picture:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise MediaError(f"{path}: no such picture; has it been moved or deleted?") from None
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read ({error.strerror})") from error
+    return decode_picture(content, str(path), grey)
+
+
+def decode_picture(content: bytes, name: str, grey: bool = False) -> Picture:
+    """A picture file's bytes as `read_picture` gives them; `name` is what messages call it. Raises MediaError."""
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
             if picture.mode.startswith(("I", "F")):  # Pillow would clip it to white
-                raise MediaError(f"{path}: more than 8 bits a pixel; convert it to 8 bits")
+                raise MediaError(f"{name}: more than 8 bits a pixel; convert it to 8 bits")
             return np.asarray(ImageOps.exif_transpose(picture).convert("L" if grey else "RGB"), dtype=np.uint8)
     except MediaError:
         raise
-    except FileNotFoundError:
-        raise MediaError(f"{path}: no such picture; has it been moved or deleted?") from None
     except Exception as error:  # Pillow raises many classes for damaged files
-        raise MediaError(f"{path}: cannot be read as a picture ({first_line(error)})") from error
+        raise MediaError(f"{name}: cannot be read as a picture ({first_line(error)})") from error
 
 
 def write_png(path: Path, picture: Picture) -> str:

@@ -81,7 +81,8 @@ def fit(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Train on the scenes of the table SCENES (manifests/scenes.parquet); the result is runs/NAME/checkpoint.safetensors.
+    """Train on the scenes of the table SCENES (manifests/scenes.parquet, or that of a release with pixels); the result is
+    runs/NAME/checkpoint.safetensors.
 
     Interrupted, the same command goes on where it stopped; finished, it does nothing.
     """

@@ -65,8 +65,8 @@ def fit(run: Run, device: str | None = None) -> None:
         load_training(run.resume, training)
     Reporter(run.name, 0).say(_introduced(run, machine, training))
     grey = run.preset.network.color == "luma"
-    scenes = [load_scene(row, run.workspace, grey) for row in run.train_rows]
-    held_out = [load_scene(row, run.workspace, grey) for row in run.held_out_rows]
+    scenes = [load_scene(row, run.source, grey) for row in run.train_rows]
+    held_out = [load_scene(row, run.source, grey) for row in run.held_out_rows]
     _loop(run, machine, training, scenes, held_out)
 
 

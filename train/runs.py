@@ -13,12 +13,13 @@ from typing import Any
 import torch
 
 from manifests.errors import InputError
-from manifests.files import file_sha256, fingerprint, read_rows
+from manifests.files import file_sha256, fingerprint, read_frozen_rows, read_rows
 from manifests.tables import Scene
 from manifests.workspace import Workspace
 from train.checkpoints import read_about
 from train.network import build
 from train.presets import Preset
+from train.released import ReleasedPictures, released_pictures
 from train.runlog import read_log
 from train.scenes import scenes_of
 
@@ -54,6 +55,12 @@ class Run:
     init: Path | None  # a checkpoint whose weights it starts from
     train_rows: Sequence[Scene]
     held_out_rows: Sequence[Scene]
+    released: ReleasedPictures | None = None  # where the scenes' pictures lie, if not in the workspace
+
+    @property
+    def source(self) -> Workspace | ReleasedPictures:
+        """Where the scenes' pictures lie."""
+        return self.released or self.workspace
 
     @property
     def folder(self) -> Path:
@@ -86,7 +93,9 @@ class Run:
         return dict(json.loads(json.dumps(known)))
 
     def _mask_sha256(self, row: Scene) -> str | None:
-        """What the mask shows, where it is there: its name stays when it is drawn anew."""
+        """What the mask shows, where it is there: its name stays when it is drawn anew. A release's does not change."""
+        if self.released is not None:
+            return None
         path = self.workspace.resolve(row.mask) if row.mask is not None else None
         return file_sha256(path) if path is not None and path.is_file() else None
 
@@ -134,17 +143,19 @@ def plan(
     seed: int = 0,
     init: Path | None = None,
 ) -> Run:
-    """A run on the scenes of a table.
+    """A run on the scenes of a table: a workspace's, or that of a release, which needs no unpacking (its runs lie in `./runs`).
 
     `steps` and `minutes` bound it (without both, the preset's steps); `name` is the preset's unless given.
 
     Raises InputError when the table cannot be read or holds no kept scene of split `train`, or `init` does not exist.
     """
-    rows = read_rows(Scene, table)
+    released = released_pictures(table)
+    rows = read_rows(Scene, table) if released is None else read_frozen_rows(Scene, table)
     train_rows = scenes_of(rows, "train")
     if not train_rows:
         raise InputError(f"{table}: no kept scene of split `train` among {len(rows)} rows; `curate sequences` makes them")
     if init is not None and not init.is_file():
         raise InputError(f"{init}: no such checkpoint to start from; `train fit` writes runs/NAME/checkpoint.safetensors")
     bounds = Bounds(preset.optimiser.steps if steps is None and minutes is None else steps, minutes)
-    return Run(Workspace.of_table(table), name or preset.name, preset, bounds, seed, init, train_rows, scenes_of(rows, "val"))
+    workspace = Workspace.of_table(table) if released is None else Workspace(Path())
+    return Run(workspace, name or preset.name, preset, bounds, seed, init, train_rows, scenes_of(rows, "val"), released)

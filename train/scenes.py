@@ -6,6 +6,7 @@ goes on after an interruption needs no state of a sampler, and draws are the sam
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +18,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from manifests.errors import InputError
-from manifests.files import file_sha256
-from manifests.media import MediaError, Picture, read_picture
+from manifests.media import MediaError, Picture, decode_picture
 from manifests.tables import Scene
 from manifests.workspace import Workspace
 from train.presets import PairSettings
+from train.released import ReleasedPictures
 
 BLACK_LEVELS = 1.0  # a scene whose pixels spread less than this (standard deviation, grey levels) shows nothing
 FROZEN_LEVELS = 0.05  # frames that differ by less than this from the first (mean, grey levels) repeat it
@@ -71,8 +72,8 @@ def scenes_of(rows: Sequence[Scene], split: str) -> list[Scene]:
     return sorted(kept, key=lambda row: row.scene_id)
 
 
-def load_scene(row: Scene, workspace: Workspace, grey: bool) -> SceneFrames:
-    """Decode a scene's frames, as luma or as RGB.
+def load_scene(row: Scene, source: Workspace | ReleasedPictures, grey: bool) -> SceneFrames:
+    """Decode a scene's frames, as luma or as RGB, out of a workspace's files or a release's shards.
 
     Raises InputError, naming the scene, for fewer than two frames, a missing, damaged or altered picture, unequal sizes, a black or frozen
     scene, and a mask that leaves nothing.
@@ -81,21 +82,24 @@ def load_scene(row: Scene, workspace: Workspace, grey: bool) -> SceneFrames:
     if len(row.frames) < 2:
         raise InputError(f"{scene}: has {len(row.frames)} frames, and a pair needs two; {CURE}")
     pictures: list[Picture] = []
+    hashes: list[str] = []
     for stored in row.frames:
-        picture = _read(scene, workspace, stored, grey)
+        content = _content(scene, source, stored)
+        picture = _decoded(scene, content, stored, grey)
         if pictures and picture.shape != pictures[0].shape:
             raise InputError(
                 f"{scene}: {stored} is {_size(picture)}, its first frame {_size(pictures[0])}; frames of a scene have one size: {CURE}"
             )
         pictures.append(picture)
+        hashes.append(hashlib.sha256(content).hexdigest())
     frames = np.stack(pictures)
     _refuse_empty(scene, frames)
-    for stored, sha256 in zip(row.frames, row.sha256, strict=True):
-        if file_sha256(workspace.resolve(stored)) != sha256:
+    for stored, sha256, found in zip(row.frames, row.sha256, hashes, strict=True):
+        if found != sha256:
             raise InputError(f"{scene}: {stored} has changed since the scene was made; {CURE}")
     mask = np.ones(frames.shape[1:3], dtype=bool)
     if row.mask is not None:
-        mask = _read(scene, workspace, row.mask, True) >= MASKED_FROM
+        mask = _decoded(scene, _content(scene, source, row.mask), row.mask, True) >= MASKED_FROM
         if mask.shape != frames.shape[1:3]:
             raise InputError(f"{scene}: its mask {row.mask} is {_size(mask)}, its frames {_size(frames[0])}; {CURE}")
         if not mask.any():
@@ -146,9 +150,18 @@ def _resized(crop: Tensor, side: int) -> Tensor:
     return functional.interpolate(crop, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
 
 
-def _read(scene: str, workspace: Workspace, stored: str, grey: bool) -> Picture:
+def _content(scene: str, source: Workspace | ReleasedPictures, stored: str) -> bytes:
     try:
-        return read_picture(workspace.resolve(stored), grey=grey)
+        return source.read(stored) if isinstance(source, ReleasedPictures) else source.resolve(stored).read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{scene}: {stored}: no such picture; has it been moved or deleted? {CURE}") from None
+    except OSError as error:
+        raise InputError(f"{scene}: {stored}: cannot be read ({error.strerror}); {CURE}") from error
+
+
+def _decoded(scene: str, content: bytes, stored: str, grey: bool) -> Picture:
+    try:
+        return decode_picture(content, stored, grey)
     except MediaError as error:
         raise InputError(f"{scene}: {error}; {CURE}") from error
 
