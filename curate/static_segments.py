@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from manifests.media import Frame
 
 VERSION = 3  # of what is measured: raised when a stored measure would come out otherwise
-VERDICTS = 6  # of how verdicts are taken: raised when the same measures would be judged otherwise
+VERDICTS = 5  # of how verdicts are taken: raised when the same measures would be judged otherwise
 MEASURED_PX = 320  # longer side of the pictures that are measured
 
 TIMEOUT_S = 600.0  # for a footage, and half a second more for each of its frames
@@ -46,7 +46,7 @@ class StaticSegmentsSettings:
     least_s: Annotated[float, "duration of the shortest segment, s"] = 2.0
     settled_s: Annotated[float, "how long a still span must last to count by itself in a shot that mostly moves, s"] = 10.0
     textured_blocks: Annotated[int, "blocks with texture, of 16, below which nothing can be said"] = 3
-    dark_level: Annotated[float, "mean grey level, inside black bars, below which a picture is too dark to be called still"] = 16.0
+    dark_level: Annotated[float, "mean grey level below which a picture without texture is called too dark"] = 16.0
     frozen_fraction: Annotated[float, "share of frames in stretches that repeat one picture, from which a segment is frozen"] = 0.35
     moving_fraction: Annotated[float, "share of the picture that may move, on average, although the camera stands"] = 0.5
     slow_levels: Annotated[float, "grey levels off the usual picture, from which a place shows something that moves"] = 8.0

@@ -118,23 +118,10 @@ def _judge_still(measures: Measures, piece: spans.Piece, settings: StaticSegment
     if row.frozen_fraction >= settings.frozen_fraction:
         told = f"{100 * row.frozen_fraction:.0f} % of frames repeat one picture (limit {100 * settings.frozen_fraction:.0f} %)"
         return _rejected(row, "static", f"frozen: {told}; a still stream, or a dry scene that its encoder smoothed"), None
-    # In the dark a codec lets coarse shading follow the camera and repeats the fine detail that is matched: a drift of 1.4 px read 0.1 px.
-    if (level := _level_inside_bars(measures, row)) < settings.dark_level:
-        return _rejected(
-            row, "unknown", f"too dark to be called still: mean grey level {level:.0f} (at least {settings.dark_level:g})"
-        ), None
     if moving > settings.moving_fraction:
         limit = f"(limit {100 * settings.moving_fraction:.0f} %)"
         return _rejected(row, "moving", f"scene moves: in {100 * moving:.0f} % of the picture {limit}"), None
     return without_overlays_at_its_rim(row, measures, settings.cropped_share), mask
-
-
-def _level_inside_bars(measures: Measures, row: Segment) -> float:
-    """The span's mean grey level inside black bars, which add nothing to its sum."""
-    assert row.brightness is not None
-    assert row.crop_width is not None
-    assert row.crop_height is not None
-    return row.brightness * measures.width * measures.height / max(1, row.crop_width * row.crop_height)
 
 
 def _judge_rest(

@@ -103,23 +103,6 @@ def test_each_rejection_says_why() -> None:
     assert reason_of(rows_of(blank), 0) == "unknown, too little texture: 1 of 16 blocks (at least 3)"
 
 
-def test_a_picture_too_dark_to_be_matched_surely_is_never_called_still_but_may_be_called_moving() -> None:
-    def rows_at(level: float, places: list[complex] | None = None, bars: int = 0, change: float = 1.0) -> list[Segment]:
-        measures = make_measures([0] * 6, places)
-        measures.row_peak[:, :bars] = measures.row_peak[:, 180 - bars :] = 0
-        return rows_of(replace(measures, brightness=np.full(60, level, np.float32), change=np.full(60, change, np.float32)))
-
-    assert kept(rows_at(16)) == [(0, 60)]
-    assert kept(rows_at(15.9)) == []
-    assert reason_of(rows_at(13), 0) == "unknown, too dark to be called still: mean grey level 13 (at least 16)"
-    assert kept(rows_at(12.1, bars=23)) == [(0, 60)]  # a quarter of the picture is bars, so the rest is 16.2
-    assert kept(rows_at(12.1, bars=16)) == []
-    assert reason_of(rows_at(13, [3j * window for window in range(6)]), 0).startswith("moving, camera moves")
-    assert reason_of(rows_at(13, change=0.0), 0).startswith("static, frozen")
-    lenient = replace(DEFAULT, dark_level=0)
-    assert kept(rows_of(replace(make_measures([0] * 6), brightness=np.full(60, 1, np.float32)), lenient)) == [(0, 60)]
-
-
 def test_the_mask_leaves_out_what_moves_and_the_bars_and_little_else() -> None:
     events = (Event("objects", strength=3), Event("bars", strength=0.2))
     measures = measured(clip(None, *events, background="street:3"))
