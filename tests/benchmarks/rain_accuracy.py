@@ -109,6 +109,8 @@ def _print_by_category(family: Family, found: Sequence[Outcome]) -> None:
         "length over 40 px": [one for one in found if one.scene.rain.length_px >= 40],
         "width under 1.5 px": [one for one in found if one.scene.rain.width_px < 1.5],
         "720p and 1080p": [one for one in found if one.scene.width > 640],
+        "quality under 58": [one for one in found if one.scene.quality < 58],
+        "quality over 66": [one for one in found if one.scene.quality > 66],
     }
     print(f"\n{family}: scenes; orientation's error median and 95 %; measured to true cover, length, width (medians)")
     for name, members in categories.items():
