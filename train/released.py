@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.errors import InputError, first_line
+from manifests.tables import Scene
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,13 @@ class ReleasedPictures:
 
     folder: Path
     places: Mapping[str, tuple[str, int, int]]  # shard, offset and size in bytes
+
+    def with_pixels(self, rows: Sequence[Scene]) -> list[Scene]:
+        """The scenes whose pictures are here. Raises InputError where the release tells of scenes only."""
+        there = [row for row in rows if all(name in self.places for name in row.frames)]
+        if rows and not there:
+            raise InputError(f"{self.folder}: holds no pixels; rebuild the scenes from their footage, see README.md there")
+        return there
 
     def read(self, name: str) -> bytes:
         """The bytes of a member. Raises InputError where the release does not hold it."""

@@ -150,7 +150,7 @@ def plan(
     Raises InputError when the table cannot be read or holds no kept scene of split `train`, or `init` does not exist.
     """
     released = released_pictures(table)
-    rows = read_rows(Scene, table) if released is None else read_frozen_rows(Scene, table)
+    rows = read_rows(Scene, table) if released is None else released.with_pixels(read_frozen_rows(Scene, table))
     train_rows = scenes_of(rows, "train")
     if not train_rows:
         raise InputError(f"{table}: no kept scene of split `train` among {len(rows)} rows; `curate sequences` makes them")
@@ -158,4 +158,6 @@ def plan(
         raise InputError(f"{init}: no such checkpoint to start from; `train fit` writes runs/NAME/checkpoint.safetensors")
     bounds = Bounds(preset.optimiser.steps if steps is None and minutes is None else steps, minutes)
     workspace = Workspace.of_table(table) if released is None else Workspace(Path())
+    if released is not None and Path.cwd().is_relative_to(released.folder):
+        raise InputError(f"{released.folder}: is a release, which stays as it is; train from another folder, where `runs` may lie")
     return Run(workspace, name or preset.name, preset, bounds, seed, init, train_rows, scenes_of(rows, "val"), released)

@@ -14,7 +14,7 @@ from manifests.tables import Scene
 from tests.curate.release.releases import built, contents
 from tests.worlds import World
 from train.cli import main
-from train.released import released_pictures
+from train.released import ReleasedPictures, released_pictures
 from train.scenes import load_scene, scenes_of
 
 
@@ -48,17 +48,36 @@ def test_fit_trains_on_a_release_and_leaves_it_alone(made: tuple[World, Path], t
     assert contents(made[1]) == before
 
 
+def test_a_run_never_lies_in_a_release(made: tuple[World, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(made[1])
+    result = CliRunner().invoke(main, ["fit", "scenes.parquet", "--preset", "small", "--steps", "2"])
+    assert result.exit_code == 1
+    assert "stays as it is" in result.output
+
+
+def test_scenes_without_pixels_are_left_out(made: tuple[World, Path]) -> None:
+    table = made[1] / "scenes.parquet"
+    rows = read_frozen_rows(Scene, table)
+    pictures = released_pictures(table)
+    assert pictures is not None
+    first = rows[0].frames
+    some = ReleasedPictures(pictures.folder, {name: place for name, place in pictures.places.items() if name not in first})
+    assert some.with_pixels(rows) == rows[1:]
+    with pytest.raises(InputError, match="holds no pixels"):
+        ReleasedPictures(pictures.folder, {}).with_pixels(rows)
+
+
 def test_what_is_not_there_is_named(made: tuple[World, Path], tmp_path: Path) -> None:
     pictures = released_pictures(made[1] / "scenes.parquet")
     assert pictures is not None
     with pytest.raises(InputError, match=r"holds no pixels of scenes/none\.png"):
         pictures.read("scenes/none.png")
     name, (shard, _, size) = next(iter(pictures.places.items()))
-    short = type(pictures)(pictures.folder, {name: (shard, (made[1] / shard).stat().st_size - 1, size)})
+    short = ReleasedPictures(pictures.folder, {name: (shard, (made[1] / shard).stat().st_size - 1, size)})
     with pytest.raises(InputError, match="ends within"):
         short.read(name)
     elsewhere = tmp_path / "secret.tar"
     elsewhere.write_bytes(bytes(100))
-    outside = type(pictures)(pictures.folder, {name: (str(elsewhere), 0, 10)})
+    outside = ReleasedPictures(pictures.folder, {name: (str(elsewhere), 0, 10)})
     with pytest.raises(InputError, match="cannot be read"):
         outside.read(name)
