@@ -19,8 +19,8 @@ from acquire.simulator.specification import CameraMove, ClipSpecification, Event
 from tests.benchmarks.static_truth import Expected, expected
 
 TUNING_SEEDS, REPORTING_SEED = (1, 2), 3
-PHOTOS = {1: ("astronaut", "cat", "brick", "camera", "coins"), 2: ("motorcycle", "rocket", "coffee", "grass", "gravel")}
-PHOTOS[REPORTING_SEED] = PHOTOS[1] + PHOTOS[2]
+TUNING_PHOTOS = {1: ("astronaut", "cat", "brick", "camera", "coins"), 2: ("motorcycle", "rocket", "coffee", "grass", "gravel")}
+PHOTOS: dict[int, tuple[str, ...]] = {**TUNING_PHOTOS, REPORTING_SEED: TUNING_PHOTOS[1] + TUNING_PHOTOS[2]}
 DARK_FOLDER = Path(__file__).parents[2] / ".cache" / "dark-backgrounds"
 FRAMES = 60
 SIZES = {(426, 240): 0.655, (640, 360): 0.17, (854, 480): 0.1, (1280, 720): 0.05, (1920, 1080): 0.025}
