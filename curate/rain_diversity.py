@@ -54,6 +54,11 @@ class RainDiversitySettings:
     def __post_init__(self) -> None:
         if self.measured_pixels < 1 or self.window_frames < 1:
             raise ValueError("measured_pixels and window_frames are at least 1")
+        if below := [field.name for field in dataclasses.fields(self) if getattr(self, field.name) < 0]:
+            raise ValueError(f"{', '.join(below)}: must not be negative")
+        shares = ("concentration", "cells", "least_cover", "most_cover", "difference", "novelty")
+        if over := [name for name in shares if getattr(self, name) > 1]:
+            raise ValueError(f"{', '.join(over)}: a share of at most 1")
 
 
 def rain_diversity(segment: Segment, footage: Footage, settings: RainDiversitySettings, workspace: Workspace) -> list[Rain]:

@@ -126,7 +126,6 @@ class Segment:
     flashes: Annotated[int | None, "brief flashes (lightning, exposure steps back and forth)"] = None
     overlay_fraction: Annotated[float | None, "share of the picture under a sharp overlay that stays while what is round it changes"] = None
     undecoded_fraction: Annotated[float | None, "share of the frames that were not decoded, since key frames showed the camera move"] = None
-    undecoded_fraction: Annotated[float | None, "share of the frames that were not decoded, since key frames showed the camera move"] = None
     crop_left: Annotated[int | None, "left edge of the picture without black bars; of a kept span, nor overlays at its rim; px"] = None
     crop_top: Annotated[int | None, "top edge of the picture without black bars; of a kept span, nor overlays at its rim; px"] = None
     crop_width: Annotated[int | None, "width of that part, px"] = None

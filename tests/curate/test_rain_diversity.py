@@ -285,3 +285,9 @@ def test_settings_that_measure_nothing_are_refused() -> None:
     for name in ("measured_pixels", "window_frames"):
         with pytest.raises(ValueError, match="at least 1"):
             RainDiversitySettings(**{name: 0})
+
+
+@pytest.mark.parametrize(("name", "value"), [("cells", -1), ("tilt_deg", -5), ("most_cover", 1.5), ("novelty", 2)])
+def test_settings_that_cannot_be_meant_are_refused(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=name):
+        dataclasses.replace(SETTINGS, **{name: value})
