@@ -161,7 +161,7 @@ class Rain:
     concentration: Annotated[float | None, "median over frames, of the residual that spoke"] = None
     elongation: Annotated[float | None, "length to width of the streaks, median over frames"] = None
     bright_to_dark: Annotated[float | None, "energy of brightening to energy of darkening, median over frames: rain brightens"] = None
-    cells: Annotated[float | None, "share of an 8x8 grid of cells that streaks along the orientation spread over: 1 evenly, 1/n when all lie in 1 of n"] = None
+    cells: Annotated[float | None, "share of an 8x8 grid that streaks along the orientation spread over: 1/n when all lie in 1 of n"] = None
     cover: Annotated[float | None, "median over frames"] = None
     median_cover: Annotated[float | None, "share of pixels brighter than the temporal median, median over frames: it fails near 0.5"] = None
     length_px: Annotated[float | None, "median over frames, px"] = None

@@ -8,9 +8,9 @@ import urllib.request
 from http.client import IncompleteRead
 from pathlib import Path
 
+import av
 import pytest
 
-from manifests.media import probe
 from tests.loopback import Asked, Fault, Sent, as_dash, as_hls, live, serve
 from tests.manifests.clips import encode
 
@@ -108,6 +108,7 @@ def test_a_live_stream_grows_and_forgets(ends: bool, tmp_path: Path) -> None:
 def test_streams_are_cut_from_and_to_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     clip = encode(Path("clip.mp4"), [number / 25 for number in range(50)])
-    assert probe(as_hls(clip, Path("hls"))).frames == 50
+    with av.open(as_hls(clip, Path("hls"))) as stream:  # by FFmpeg itself: a playlist is not taken as a clip
+        assert sum(1 for _ in stream.decode(video=0)) == 50
     assert "SegmentTemplate" in as_dash(clip, Path("dash")).read_text()
     assert len(list(Path("dash").glob("chunk-*.m4s"))) >= 2

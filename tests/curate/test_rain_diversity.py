@@ -290,4 +290,4 @@ def test_settings_that_measure_nothing_are_refused() -> None:
 @pytest.mark.parametrize(("name", "value"), [("cells", -1), ("tilt_deg", -5), ("most_cover", 1.5), ("novelty", 2)])
 def test_settings_that_cannot_be_meant_are_refused(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
-        dataclasses.replace(SETTINGS, **{name: value})
+        dataclasses.replace(SETTINGS, **{name: value})  # type: ignore[arg-type]
