@@ -64,8 +64,15 @@ def with_footage(workspace: Workspace, media: Path, url: str = URL) -> Footage:
     return row
 
 
-def release(workspace: Workspace, footage: Footage, profile: Profile = "links") -> Path:
-    """Choose some frames of the footage by hand, and release them; gives the release's scenes table."""
+def release(workspace: Workspace, *footage: Footage, profile: Profile = "links") -> Path:
+    """Choose some frames of each footage by hand, and release them; gives the release's scenes table."""
+    chosen = [_scene(workspace, row) for row in footage]
+    for rows in (list(footage), *(list(rows) for rows in zip(*chosen, strict=True))):
+        write_rows(type(rows[0]), workspace.table(type(rows[0])), rows, Provenance("a test"))
+    return build(workspace, profile=profile).folder / "scenes.parquet"
+
+
+def _scene(workspace: Workspace, footage: Footage) -> tuple[Segment, Rain, Scene]:
     times = tuple(index / CLIP.fps for index in CHOSEN)
     segment = Segment(f"{footage.footage_id}-000000", footage.footage_id, 0, CLIP.frames, verdict="static")
     segment = replace(segment, crop_left=8, crop_top=4, crop_width=144, crop_height=112)
@@ -77,9 +84,7 @@ def release(workspace: Workspace, footage: Footage, profile: Profile = "links") 
     mask[:28] = 0
     write_png(workspace.root / "scenes" / files.scene_id / "mask.png", mask)
     scene = replace(scene, width=files.width, height=files.height, crop_left=8, crop_top=4, mask=f"scenes/{files.scene_id}/mask.png")
-    for row in (footage, segment, rain, scene):
-        write_rows(type(row), workspace.table(type(row)), [row], Provenance("a test"))
-    return build(workspace, profile=profile).folder / "scenes.parquet"
+    return segment, rain, scene
 
 
 def encoded(clip: Path, to: Path, *, crf: int = 26, scale: float = 1.0, drop: tuple[int, ...] = ()) -> Path:
@@ -224,6 +229,38 @@ def test_from_links_alone_over_the_web(clip: Path, tmp_path: Path) -> None:
     told = CliRunner().invoke(main, command).stdout
     assert "1 of 1 rebuilt (0 same, 1 close, 0 changed, 0 gone, 0 failed); fingerprint" in told
     assert lines[-1]["fingerprint"] in told
+
+
+def test_whatever_hosts_did_to_their_videos(tmp_path: Path) -> None:
+    """Over the web: encoded anew at three qualities, shifted, scaled, replaced, gone, and one left alone."""
+    web = tmp_path / "web"
+    web.mkdir()
+    names = ("fine", "middling", "coarse", "shifted", "scaled", "replaced", "gone", "alone")
+    for seed, name in enumerate(names):
+        render_clip(replace(CLIP, name=name, seed=seed), web / f"{name}.mp4")
+    settings = YoutubeSettings(allow_generic=True, tries=1)
+    publisher, reader = Workspace(tmp_path / "publisher"), Workspace(tmp_path / "reader")
+    with serve(web) as url:
+        youtube([f"{url}/{name}.mp4" for name in names], settings, publisher)
+        footage = read_rows(Footage, publisher.table(Footage))
+        table = release(publisher, *footage)
+        changes = {"fine": {"crf": 20}, "middling": {"crf": 28}, "coarse": {"crf": 34}, "scaled": {"scale": 0.75}}
+        for name, change in {**changes, "shifted": {"drop": (0, 1, 2, 3, 4)}}.items():
+            encoded(web / f"{name}.mp4", tmp_path / "again.mp4", **change)  # type: ignore[arg-type]
+            (tmp_path / "again.mp4").replace(web / f"{name}.mp4")
+        render_clip(replace(CLIP, name="replaced", seed=99), web / "replaced.mp4")
+        (web / "gone.mp4").unlink()
+        youtube(table.with_name("footage.parquet"), settings, reader)
+    names_of = {row.footage_id: row.origin.rpartition("/")[2].removesuffix(".mp4") for row in footage}
+    of_scenes = {row.scene_id: names_of[row.footage_id] for row in read_rows(Scene, publisher.table(Scene))}
+    found = rebuild(table, reader)
+    assert {of_scenes[scene.scene_id]: scene.outcome for scene in found.scenes} == {
+        **dict.fromkeys(("fine", "middling", "coarse", "shifted", "scaled"), "close"),
+        "replaced": "changed",
+        "gone": "gone",
+        "alone": "same",
+    }
+    assert found.counts == {"same": 1, "close": 5, "changed": 1, "gone": 1}
 
 
 def test_settings_of_choosing_have_no_say(released: Path, tmp_path: Path) -> None:
