@@ -19,6 +19,7 @@ from curate.release.disjoint import splits_tsv
 from curate.release.facts import Facts
 from curate.release.index import write_index
 from curate.release.parts import PARTS, make_parts, members_of, plan_parts
+from curate.release.portable import portable_scene
 from curate.release.rights import Profile
 from curate.release.selection import Selection, refuse, select
 from curate.release.sums import file_names, write_sums
@@ -86,7 +87,7 @@ def publish(releases: Path, version: str, profile: Profile, selection: Selection
             members = members_of(parts, staging)
             write_index(staging / INDEX, members)
             write_tables(staging, selection, Provenance("curate release build", {"version": version, "profile": profile}))
-            write_text(staging / PROOF, splits_tsv(selection.scenes))
+            write_text(staging / PROOF, splits_tsv(portable_scene(scene, False) for scene in selection.scenes))
             write_text(staging / BUILD, _about(version, profile, selection, shard_bytes))
             shutil.rmtree(staging / PARTS)
             write_words(staging, Facts(version, profile, selection, members, previous_release(releases, version)))

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ import pytest
 from click.testing import CliRunner
 
 from curate.cli import main
+from curate.release.build import build
 from curate.release.findings import EXIT_CODES
 from curate.release.sums import write_sums
 from curate.release.verify import verify
 from manifests.errors import InputError
 from tests.curate.release.releases import built, contents
 from tests.curate.release.tampering import Tampering, edit_table, entries, flip, tamperings
+from tests.worlds import make_world, write_world
 
 TAMPERINGS = tamperings()
 QUICK = {
@@ -71,6 +74,19 @@ def test_a_whole_release_holds_and_nothing_is_written_into_it(release: Path) -> 
 @pytest.fixture(scope="module")
 def links(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built(tmp_path_factory.mktemp("links"), "links")[1]
+
+
+def test_a_release_of_ones_own_card_holds_and_names_no_path_of_the_machine(tmp_path: Path) -> None:
+    world = make_world(tmp_path, scenes=2)
+    paths = {row.footage_id: f"/media/card/{row.footage_id}.mp4" for row in world.footage}
+    world.footage[:] = [
+        replace(row, source="tripod", source_id=paths[row.footage_id], origin=paths[row.footage_id]) for row in world.footage
+    ]
+    world.scenes[:] = [replace(row, source_id=paths[row.footage_id]) for row in world.scenes]
+    write_world(world)
+    folder = build(world.workspace, profile="own").folder
+    assert verify(folder, workers=0).findings == []
+    assert [name for name, content in contents(folder).items() if b"/media/card" in content] == []
 
 
 def test_a_release_of_links_holds(links: Path) -> None:
