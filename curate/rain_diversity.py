@@ -18,6 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from curate.crop import cropped
+from manifests.columns import refuse_outside
 from manifests.errors import InputError
 from manifests.options import Summary
 from manifests.tables import Footage, Rain, Segment
@@ -54,11 +55,8 @@ class RainDiversitySettings:
     def __post_init__(self) -> None:
         if self.measured_pixels < 1 or self.window_frames < 1:
             raise ValueError("measured_pixels and window_frames are at least 1")
-        if below := [field.name for field in dataclasses.fields(self) if getattr(self, field.name) < 0]:
-            raise ValueError(f"{', '.join(below)}: must not be negative")
-        shares = ("concentration", "cells", "least_cover", "most_cover", "difference", "novelty")
-        if over := [name for name in shares if getattr(self, name) > 1]:
-            raise ValueError(f"{', '.join(over)}: a share of at most 1")
+        refuse_outside(self, [field.name for field in dataclasses.fields(self)])
+        refuse_outside(self, ("concentration", "cells", "least_cover", "most_cover", "difference", "novelty"), most=1)
 
 
 def rain_diversity(segment: Segment, footage: Footage, settings: RainDiversitySettings, workspace: Workspace) -> list[Rain]:

@@ -10,7 +10,6 @@ scene's id comes from their hashes, so choosing the same frames again gives the 
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
+from manifests.columns import refuse_outside
 from manifests.errors import InputError
 from manifests.options import Summary
 from manifests.tables import Footage, Rain, Scene, Segment
@@ -56,11 +56,8 @@ class SequencesSettings:
             raise ValueError(f"n_frames={self.n_frames}: a scene takes at least 2 frames")
         if self.most_scenes < 1 or self.gap_frames < 1:
             raise ValueError(f"most_scenes={self.most_scenes}, gap_frames={self.gap_frames}: at least 1")
-        for name in ("gap_s", "light_range", "rain_change", "val_fraction", "test_fraction"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name}={getattr(self, name):g}: must not be negative or infinite")
-        if not 0 < self.place_resemblance <= 1:
-            raise ValueError(f"place_resemblance={self.place_resemblance:g}: above 0, at most 1")
+        refuse_outside(self, ("gap_s", "light_range", "rain_change", "val_fraction", "test_fraction"))
+        refuse_outside(self, ("place_resemblance",), zero=False, most=1)
         if not self.val_fraction + self.test_fraction < 1:
             raise ValueError(f"val_fraction + test_fraction is {self.val_fraction + self.test_fraction:g}; leave some for training")
 

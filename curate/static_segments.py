@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
+from manifests.columns import refuse_outside
 from manifests.errors import InputError
 from manifests.options import Summary
 from manifests.tables import Footage, Segment
@@ -55,12 +56,9 @@ class StaticSegmentsSettings:
     cropped_share: Annotated[float, "share of the picture that may be cropped off to be rid of overlays at its rim"] = 0.15
 
     def __post_init__(self) -> None:
-        if min(self.shift_px, self.edge_px, self.jitter_px) <= 0 or self.least_frames < 1:
-            raise ValueError("shift_px, edge_px and jitter_px must be positive, and least_frames at least 1")
-        if below := [field.name for field in dataclasses.fields(self) if getattr(self, field.name) < 0]:
-            raise ValueError(f"{', '.join(below)}: must not be negative")
-        if over := [name for name in ("moving_fraction", "masked_share", "cropped_share") if getattr(self, name) > 1]:
-            raise ValueError(f"{', '.join(over)}: a share of at most 1")
+        refuse_outside(self, ("shift_px", "edge_px", "jitter_px", "least_frames"), zero=False)
+        refuse_outside(self, [field.name for field in dataclasses.fields(self)])
+        refuse_outside(self, ("moving_fraction", "masked_share", "cropped_share"), most=1)
 
 
 def static_segments(footage: Footage, settings: StaticSegmentsSettings, workspace: Workspace) -> list[Segment]:

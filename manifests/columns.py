@@ -7,7 +7,9 @@ schema, the checks, `manifests schema` and the commands' `--set`.
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -49,6 +51,15 @@ def _columns(row_class: type) -> tuple[Column, ...]:
 def key_name(row_class: type) -> str:
     """The name of a row class's key column."""
     return dataclasses.fields(row_class)[0].name
+
+
+def refuse_outside(settings: object, names: Iterable[str], *, zero: bool = True, most: float = math.inf) -> None:
+    """Raise ValueError for a named setting that is negative, above `most`, infinite or no number; or zero, unless `zero` may be."""
+    for name in names:
+        value = getattr(settings, name)
+        if not (0 <= value <= most and value < math.inf and (zero or value > 0)):
+            wanted = f"{'from zero' if zero else 'above zero'}{' up' if zero and most == math.inf else ''}"
+            raise ValueError(f"{name}: {value} is no number {wanted}{f' to {most:g}' if most < math.inf else ''}")
 
 
 def _column(field: dataclasses.Field[Any], hint: Any) -> Column:

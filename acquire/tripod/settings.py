@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from manifests.columns import refuse_outside
+
 
 @dataclass(frozen=True, slots=True)
 class TripodSettings:
@@ -17,6 +19,4 @@ class TripodSettings:
     prefer_raw: Annotated[bool, "stills: of a shot kept as raw file and as JPEG, take the raw file"] = False
 
     def __post_init__(self) -> None:
-        for name in ("timeout_s", "gap_s", "gap_factor"):
-            if not getattr(self, name) > 0:  # nan is not, either
-                raise ValueError(f"{name}: {getattr(self, name)} is no number above zero")
+        refuse_outside(self, ("timeout_s", "gap_s", "gap_factor"), zero=False)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+from manifests.columns import refuse_outside
 from manifests.tables import ErrorKind
 
 
@@ -51,12 +51,8 @@ class YoutubeSettings:
             raise ValueError(f"max_sleep_interval_s {self.max_sleep_interval_s} is less than sleep_interval_s {self.sleep_interval_s}")
         if self.tries < 1:
             raise ValueError(f"tries: {self.tries} is less than one")
-        for name in _ABOVE_ZERO:
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name}: {getattr(self, name)} is no number above zero")
-        for name in _FROM_ZERO:
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name}: {getattr(self, name)} is no number from zero up")
+        refuse_outside(self, _ABOVE_ZERO, zero=False)
+        refuse_outside(self, _FROM_ZERO)
         if self.proxy is not None:
             proxy_address(self.proxy)
 

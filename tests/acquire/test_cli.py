@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 import signal
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,15 +22,6 @@ from tests.manifests.clips import encode
 
 def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-@pytest.fixture(autouse=True)
-def temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of the test's own for temporary files, where runs of other tests do not queue up."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
 
 
 @pytest.fixture

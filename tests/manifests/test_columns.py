@@ -3,11 +3,12 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Annotated, Literal
 
 import pytest
 
-from manifests.columns import columns, key_name
+from manifests.columns import columns, key_name, refuse_outside
 from manifests.tables import TABLES
 
 
@@ -44,3 +45,17 @@ def test_units_in_names_are_the_units_told(row_class: type) -> None:
             assert " s" in column.meaning or "time" in column.meaning, column.name
         if column.name.endswith("_px"):
             assert "px" in column.meaning or "shift" in column.meaning or "streak" in column.meaning, column.name
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), float("inf")])
+def test_numbers_outside_of_their_range_are_refused(value: float) -> None:
+    with pytest.raises(ValueError, match=f"share: {value} is no number from zero to 1"):
+        refuse_outside(SimpleNamespace(share=value), ["share"], most=1)
+
+
+def test_the_ends_of_a_range_belong_to_it_and_zero_as_said() -> None:
+    refuse_outside(SimpleNamespace(least=0, most=1.0), ["least", "most"], most=1)
+    with pytest.raises(ValueError, match="least: 0 is no number above zero"):
+        refuse_outside(SimpleNamespace(least=0), ["least"], zero=False)
+    with pytest.raises(ValueError, match="least: inf is no number from zero up"):
+        refuse_outside(SimpleNamespace(least=float("inf")), ["least"])

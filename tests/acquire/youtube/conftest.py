@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,6 @@ from tests.acquire.youtube.site import FRAMES, Site, Youtube, noise_clip
 from tests.acquire.youtube.stand_in import stand_in
 from tests.loopback import Asked, Fault, serve
 from tests.manifests.clips import encode
-
-
-@pytest.fixture(autouse=True)
-def temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of the test's own for temporary files, where runs of other tests do not queue up."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
 
 
 @pytest.fixture(scope="module")
