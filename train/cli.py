@@ -15,6 +15,7 @@ from manifests.options import EXIT_SOME_FAILED, Commands, dry_run_option, json_o
 from manifests.tables import Score, Split
 from manifests.workspace import Workspace
 from train.presets import GROUPS, PRESETS, changed
+from train.studies.cli import study
 
 if TYPE_CHECKING:
     from train.metrics import Protocol
@@ -26,6 +27,10 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.version_option(package_name="rainlapse")
 def main() -> None:
     """Train a deraining network on time-lapse scenes, measure it, and use it."""
+    _let_threads_sleep()  # before a command loads torch
+
+
+main.add_command(study)
 
 
 def _explained(command: click.Command) -> click.Command:
@@ -87,7 +92,6 @@ def fit(
     Interrupted, the same command goes on where it stopped; finished, it does nothing.
     """
     settings = changed(PRESETS[preset], given)
-    _let_threads_sleep()
     from train.fit import fit as train_run  # torch only when there is something to train
     from train.runs import plan
 
@@ -129,7 +133,6 @@ def evaluate(
     """
     if scenes is not None and pairs is not None:
         raise click.UsageError("name a table of scenes or --pairs, not both")
-    _let_threads_sleep()
     from train.evaluate import PROTOCOLS
     from train.evaluate import evaluate as score_checkpoint
     from train.summaries import as_json_lines, as_table
@@ -158,7 +161,6 @@ def derain(checkpoint: Path, inputs: tuple[Path, ...], output: Path, overwrite: 
     Pictures (8-bit, RGB or grey) keep their names and types, videos become H.264 in MP4 with their frame times. Memory: whole frames, one
     at a time; about 0.06 GB times the network's width for each megapixel.
     """
-    _let_threads_sleep()
     from train.derain import derain as remove_rain
 
     remove_rain(checkpoint, inputs, output, overwrite=overwrite).finish(as_json)

@@ -1,0 +1,82 @@
+"""Variants side by side: the table and the figure that most studies end in."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from train.studies.results import Results, markdown_table, write_figure, write_markdown
+from train.studies.study import Study
+from train.studies.trials import Trial, Variant, mean_and_spread, run_trials
+
+NETWORK, COLLAPSED, REFERENCE = "#0072b2", "#d55e00", "#555555"  # Okabe and Ito's: apart for colour-blind eyes too
+
+
+def compare(study: Study, variants: Sequence[Variant], title: str) -> Results[Trial]:
+    """Train and score the variants, and write their table and figure. Raises InputError as `run_trials`."""
+    trials = run_trials(study, variants)
+    text = f"{title}\n\n{conditions(study, trials)}\n\n{comparison_table(trials)}\n"
+    write_markdown(study.folder, text)
+    height = 1.6 + 0.32 * len(by_variant(trials))
+    figure = Figure(figsize=(8, height), layout="constrained")
+    draw_comparison(figure.add_subplot(), trials)
+    figure.suptitle(title, fontsize=11)
+    write_figure(study.folder, figure)
+    return Results(trials, text, study.folder)
+
+
+def by_variant(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
+    """Trials by their variant's name, in order of first appearance."""
+    found: dict[str, list[Trial]] = {}
+    for row in trials:
+        found.setdefault(row.variant, []).append(row)
+    return found
+
+
+def comparison_table(trials: Sequence[Trial]) -> str:
+    """A line a variant: mean and standard deviation over seeds, and how many runs collapsed or failed."""
+    lines: list[list[object]] = [["do nothing", "", f"{trials[0].psnr_input:.2f}", "", f"{trials[0].ssim_input:.4f}", ""]]
+    for name, rows in by_variant(trials).items():
+        ends = [row.collapsed or f"failed: {row.error}" for row in rows if row.collapsed or row.error]
+        told = "; ".join(f"{ends.count(end)} of {len(rows)}: {end}" for end in dict.fromkeys(ends))
+        gain = mean_and_spread(row.psnr - row.psnr_input for row in rows if row.psnr is not None)
+        lines.append(
+            [name, len(rows), mean_and_spread(row.psnr for row in rows), gain, mean_and_spread((row.ssim for row in rows), 4), told]
+        )
+    return markdown_table(["variant", "runs", "PSNR, dB", "gain, dB", "SSIM", "collapsed"], lines)
+
+
+def conditions(study: Study, trials: Sequence[Trial]) -> str:
+    """Under which conditions the figures hold, in a sentence or two."""
+    preset = study.preset
+    length = f"{study.minutes:g} minutes" if study.minutes is not None else f"{study.steps or preset.optimiser.steps:,} steps"
+    kernels = ", ".join(map(str, preset.network.kernels))
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    return (
+        f"Preset `{preset.name}` at width {preset.network.width}, kernels {kernels}, crops of {preset.pairs.crop_px} px, "
+        f"{preset.pairs.pairs} pairs a step, {length}, {study.seeds} seeds (mean ± standard deviation), {device}. Protocol "
+        f"`{trials[0].protocol}`, {trials[0].pictures} pictures of {'pairs' if study.pairs is not None else 'held-out scenes'}."
+    )
+
+
+def draw_comparison(axes: Axes, trials: Sequence[Trial]) -> None:
+    """A line of dots a variant, one dot a seed, a tick at their mean; collapsed runs as crosses; doing nothing as a dashed line."""
+    groups = by_variant(trials)
+    for place, rows in enumerate(groups.values()):
+        scored = [row for row in rows if row.psnr is not None]
+        for collapsed, marker, colour in ((False, "o", NETWORK), (True, "x", COLLAPSED)):
+            values = [row.psnr for row in scored if (row.collapsed is not None) == collapsed and row.psnr is not None]
+            axes.plot(values, [place] * len(values), marker, color=colour, markersize=6, alpha=0.8)
+        if scored:
+            mean = statistics.mean(row.psnr for row in scored if row.psnr is not None)
+            axes.plot([mean], [place], "|", color="black", markersize=14)
+    axes.axvline(trials[0].psnr_input, linestyle="--", color=REFERENCE, linewidth=1)
+    axes.text(trials[0].psnr_input, len(groups) - 0.4, "do nothing ", ha="right", va="top", fontsize=8, color=REFERENCE)
+    axes.set_yticks(range(len(groups)), list(groups))
+    axes.set_ylim(len(groups) - 0.4, -0.6)
+    axes.set_xlabel(f"PSNR, dB ({trials[0].protocol}); dots: seeds, bars: means, crosses: collapsed")
+    axes.grid(axis="x", alpha=0.3)

@@ -1,0 +1,61 @@
+"""The pictures that every trial of a study is scored on, decoded once: frames of held-out scenes with the simulator's truth, or pairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from manifests.files import file_sha256, fingerprint
+from manifests.media import Picture, read_picture
+from manifests.tables import Truth
+from train.derain import derain_picture
+from train.metrics import Protocol, score
+from train.network import DerainingNetwork
+from train.pairs import find_pairs
+from train.scoring import clean_picture, rainy_picture
+from train.studies.study import Study
+from train.truths import RainyPictures, scenes_with_truth
+
+FRAMES = 5  # scored of each scene, evenly spread over it
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rainy pictures and, at the same places, the clean ones."""
+
+    rainy: Sequence[Picture]
+    clean: Sequence[Picture]
+    protocol: Protocol
+    known_by: str  # hash of the pictures' files and the protocol
+
+    def mean_scores(self, backgrounds: Sequence[Picture]) -> tuple[float, float]:
+        """Mean PSNR in dB and SSIM of backgrounds, one a rainy picture. Pictures equal to their truth do not count in the PSNR."""
+        scores = [score(picture, clean, self.protocol) for picture, clean in zip(backgrounds, self.clean, strict=True)]
+        finite = [psnr for psnr, _ in scores if math.isfinite(psnr)]
+        return float(np.mean(finite)) if finite else math.inf, float(np.mean([ssim for _, ssim in scores]))
+
+    def score_network(self, network: DerainingNetwork) -> tuple[float, float]:
+        """Mean PSNR in dB and SSIM of what a network makes of the rainy pictures."""
+        return self.mean_scores([derain_picture(network, picture) for picture in self.rainy])
+
+
+def held_out(study: Study) -> HeldOut:
+    """What a study is scored on. Raises InputError where a table, folder or picture is missing or nothing can be scored."""
+    if study.pairs is not None:
+        pairs = find_pairs(study.pairs).pairs
+        hashes = [(file_sha256(pair.rainy), file_sha256(pair.clean)) for pair in pairs]
+        rainy, clean = [read_picture(pair.rainy) for pair in pairs], [read_picture(pair.clean) for pair in pairs]
+        return HeldOut(rainy, clean, study.protocol, fingerprint(hashes, study.protocol))
+    groups = scenes_with_truth(study.scenes, study.workspace.table(Truth), "test").scenes
+    chosen = [(group, number) for group in groups for number in spread(len(group.frames), FRAMES)]
+    known_by = fingerprint([(group.sha256[number], group.crop, file_sha256(group.truth)) for group, number in chosen], study.protocol)
+    rainy, clean = [rainy_picture(group, number) for group, number in chosen], [clean_picture(group) for group, _ in chosen]
+    return HeldOut(rainy, clean, study.protocol, known_by)
+
+
+def spread(count: int, wanted: int) -> list[int]:
+    """Indices of at most `wanted` of `count` things, evenly spread, first and last among them."""
+    return sorted({round(float(place)) for place in np.linspace(0, count - 1, min(wanted, count))})
