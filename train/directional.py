@@ -1,7 +1,7 @@
 """The directional gradient network: rain streaks have a few dominant directions (Cho et al. 2020, eq. 4-6, Fig. 5).
 
 It regularises the streaks in training only. Directions are read as forward differences' angle in [-π/2, π/2]; pixels whose gradient is
-too small to have one are left out of the mean.
+too small to have one are left out of the mean, or counted at angle 0, which makes S = 0 the loss's minimum once a centre lies there.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ class DirectionalGradientNetwork(nn.Module):
         self.assignment = nn.Conv2d(1, CENTRES, 3, padding=1)
         self.centres = nn.Parameter(math.pi / 8 * torch.tensor([-3.0, -1.0, 1.0, 3.0]))
 
-    def forward(self, streaks: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Lv (eq. 6) as a mean over pixels with a direction.
+    def forward(self, streaks: Tensor, mask: Tensor | None = None, flat_counted: bool = False) -> Tensor:
+        """Lv (eq. 6) as a mean over pixels with a direction, or with `flat_counted` over all pixels, those without one being at θ = 0.
 
         `streaks` (B, C, H, W), every channel on its own; `mask` (B, 1, H, W), true where pixels count. Returns a scalar; 0 where no
-        pixel has a direction.
+        pixel counts.
         """
         orientation, directed = gradient_orientation(streaks, self.flat_gradient)
-        if mask is not None:
-            directed = directed & mask[:, :, :-1, :-1] & mask[:, :, :-1, 1:] & mask[:, :, 1:, :-1]
-            orientation = orientation * directed  # or a neighbour's membership would see behind the mask
-        orientation, directed = orientation.flatten(0, 1)[:, None], directed.flatten(0, 1)[:, None]
+        seen = torch.ones_like(directed) if mask is None else (mask[:, :, :-1, :-1] & mask[:, :, :-1, 1:] & mask[:, :, 1:, :-1])
+        orientation = orientation * seen  # or a neighbour's membership would see behind the mask
+        counted = seen.expand_as(directed) if flat_counted else seen & directed
+        orientation, counted = orientation.flatten(0, 1)[:, None], counted.flatten(0, 1)[:, None]
         membership = self.assignment(orientation).softmax(dim=1)
         distance = (orientation - self.centres[:, None, None]).abs()
         spread = (membership * distance).sum(dim=1, keepdim=True)
-        loss: Tensor = (spread * directed).sum() / directed.sum().clamp(min=1)
+        loss: Tensor = (spread * counted).sum() / counted.sum().clamp(min=1)
         return loss
 
 

@@ -34,21 +34,28 @@ def losses(
     gamma: float,
 ) -> Losses:
     """Of pairs of frames m != n: `pictures` I and `streaks` S are two tensors (B, C, H, W); `mask` (B, 1, H, W), where
-    pixels count."""
+    pixels count.
+
+    A term of weight 0 is told and has no part in the gradient, except the directional one, which is not computed and told as 0.
+    """
     first, second = pictures
     first_background, second_background = background(first, streaks[0]), background(second, streaks[1])
     consistency = _mean((first_background - second_background).abs(), mask)
     across = _mean((first - second_background).abs() + (second - first_background).abs(), mask) / 2
     structure = gamma * across
-    direction = (directional(streaks[0], mask) + directional(streaks[1], mask)) / 2
     remainder = (first - (first_background + streaks[0])).abs() + (second - (second_background + streaks[1])).abs()
     reconstruction = _mean(remainder, mask) / 2
-    total = (
-        settings.background_weight * consistency
-        + settings.structure_weight * structure
-        + settings.directional_weight * direction
-        + settings.reconstruction_weight * reconstruction
-    )
+    if settings.directional_weight:
+        counted = settings.flat_pixels == "counted"
+        direction = (directional(streaks[0], mask, counted) + directional(streaks[1], mask, counted)) / 2
+    else:  # its parameters have a gradient all the same: optimisers and data parallelism count on one
+        direction = torch.stack([0 * parameter.sum() for parameter in directional.parameters()]).sum()
+    weighted = [
+        (settings.background_weight, consistency),
+        (settings.structure_weight, structure),
+        (settings.reconstruction_weight, reconstruction),
+    ]
+    total = sum((weight * term for weight, term in weighted if weight), start=(settings.directional_weight or 1) * direction)
     return Losses(total, consistency, structure, direction, reconstruction)
 
 

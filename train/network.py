@@ -12,9 +12,12 @@ import itertools
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
-from train.presets import NetworkSettings, Preset
+from train.fusion import fusion
+from train.presets import Deconv, NetworkSettings, Preset
 
 CONVOLUTIONS_A_BLOCK = (2, 2, 3)  # an encoder is VGG-16's first seven convolutions
 FIRST_STREAKS = 0.1  # size of the first streaks against a He-sized last layer: near S = 0, yet not so near that rectified units die
@@ -44,46 +47,12 @@ class Encoder(nn.Module):
         return skips, features
 
 
-class DynamicFusion(nn.Module):
-    """Features of all encoders through a filter that is generated from them (eq. 9, Table II).
-
-    Read as one filter a picture: the features' mean over the picture gives a matrix of outputs x inputs. The generator starts out
-    near a constant Xavier-sized filter: its bias is that filter, its weights are small. It computes in float32 under autocast.
-    """
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.inputs, self.outputs = inputs, outputs
-        self.generator = nn.Linear(inputs, outputs * inputs)
-        nn.init.normal_(self.generator.weight, std=inputs**-2)
-        with torch.no_grad():
-            nn.init.xavier_normal_(self.generator.bias.view(outputs, inputs))
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, inputs, H, W) to (B, outputs, H, W)."""
-        with torch.autocast(features.device.type, enabled=False):
-            filters = self.generator(features.float().mean(dim=(2, 3))).view(-1, self.outputs, self.inputs)
-        fused = torch.bmm(filters.to(features.dtype), features.flatten(2))
-        return functional.relu(fused.view(-1, self.outputs, *features.shape[2:]))
-
-
-class ConcatFusion(nn.Module):
-    """Features of all encoders through one learned 1x1 convolution, the same for every picture (Table VII, "concat")."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.convolution = _convolution(inputs, outputs, 1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, inputs, H, W) to (B, outputs, H, W)."""
-        return functional.relu(self.convolution(features))
-
-
 class Decoder(nn.Module):
     """Fused features back to full resolution, joined at each scale by all encoders' last maps there (Table II)."""
 
-    def __init__(self, width: int, encoders: int, outputs: int) -> None:
+    def __init__(self, width: int, encoders: int, outputs: int, deconv: Deconv) -> None:
         super().__init__()
+        self.doubled = {"interpolate": _interpolated, "bilinear3": _transposed_bilinear3}[deconv]
         self.scales = nn.ModuleList()
         for block in reversed(range(len(CONVOLUTIONS_A_BLOCK))):
             wide = width << block
@@ -101,9 +70,7 @@ class Decoder(nn.Module):
         """`skips`: of each encoder, its blocks' last maps at 1/1, 1/2, 1/4."""
         features = fused
         for block, scale in zip(reversed(range(len(CONVOLUTIONS_A_BLOCK))), self.scales, strict=True):
-            # The literal 3x3 transposed kernel would shift by half a pixel and halve the last row and column.
-            features = functional.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
-            features = scale(torch.cat([features, *(of_encoder[block] for of_encoder in skips)], dim=1))
+            features = scale(torch.cat([self.doubled(features), *(of_encoder[block] for of_encoder in skips)], dim=1))
         return features
 
 
@@ -115,20 +82,31 @@ class DerainingNetwork(nn.Module):
         self.settings = settings
         deepest = settings.width << (len(CONVOLUTIONS_A_BLOCK) - 1)
         self.encoders = nn.ModuleList(Encoder(settings.channels, settings.width, kernel) for kernel in settings.kernels)
-        fusion = {"dynamic": DynamicFusion, "concat": ConcatFusion}[settings.fusion]
-        self.fusion = fusion(len(settings.kernels) * deepest, deepest)
-        self.decoder = Decoder(settings.width, len(settings.kernels), settings.channels)
+        self.fusion = fusion(settings.fusion, len(settings.kernels) * deepest, deepest)
+        self.decoder = Decoder(settings.width, len(settings.kernels), settings.channels, settings.deconv)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """Intensities in [0, 1], (B, C, H, W) of any size, C = 1 (luma) or 3, to streaks of the same shape."""
+    def forward(self, picture: Tensor, filters: Tensor | None = None) -> Tensor:
+        """Intensities in [0, 1], (B, C, H, W) of any size, C = 1 (luma) or 3, to streaks of the same shape.
+
+        `filters` (B, outputs, inputs) are the whole picture's, where `picture` is a part of it and the fusion one of `fusion.GLOBAL`.
+        """
         height, width = picture.shape[2:]
-        padded = _pad_to_stride(picture)
+        padded = padded_to_stride(picture) if height % STRIDE or width % STRIDE else picture
+        return self.streaks(padded, filters)[:, :, :height, :width]
+
+    def streaks(self, padded: Tensor, filters: Tensor | None = None) -> Tensor:
+        """As `forward`, for pictures whose sides are multiples of 8."""
         encoded = [encoder(padded) for encoder in self.encoders]
-        fused = self.fusion(torch.cat([features for _, features in encoded], dim=1))
-        streaks = self.decoder(fused, [skips for skips, _ in encoded])[:, :, :height, :width]
+        features = torch.cat([deepest for _, deepest in encoded], dim=1)
+        fused = self.fusion(features) if filters is None else self.fusion(features, filters)
+        streaks: Tensor = self.decoder(fused, [skips for skips, _ in encoded])
         if self.settings.head == "relu":
             return functional.relu(streaks)
         return functional.softplus(streaks) if self.settings.head == "softplus" else streaks
+
+    def features(self, padded: Tensor) -> Tensor:
+        """What is fused: the features of all encoders at 1/8 of a picture whose sides are multiples of 8."""
+        return torch.cat([encoder(padded)[1] for encoder in self.encoders], dim=1)
 
 
 def build(preset: Preset) -> DerainingNetwork:
@@ -145,10 +123,41 @@ def _convolution(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
     return convolution
 
 
-def _pad_to_stride(picture: Tensor) -> Tensor:
-    """Reflected at right and bottom up to a multiple of 8; replicated where the picture is too small to reflect."""
+def padded_to_stride(picture: Tensor) -> Tensor:
+    """Pictures (B, C, H, W), reflected at right and bottom up to multiples of 8."""
     height, width = picture.shape[2:]
-    bottom, right = -height % STRIDE, -width % STRIDE
-    if not (bottom or right):
-        return picture
-    return functional.pad(picture, (0, right, 0, bottom), mode="reflect" if bottom < height and right < width else "replicate")
+    rows = reflected(torch.arange(-(-height // STRIDE) * STRIDE, device=picture.device), height)
+    columns = reflected(torch.arange(-(-width // STRIDE) * STRIDE, device=picture.device), width)
+    return picture[:, :, rows][..., columns]
+
+
+def reflected(positions: Tensor, length: int) -> Tensor:
+    """Where positions beyond the end of a line of `length` lie once it is reflected there, again and again where it is short."""
+    period = torch.sym_max(2 * length - 2, 1)  # type: ignore[no-untyped-call]
+    folded = positions % period
+    return torch.minimum(folded, 2 * length - 2 - folded)
+
+
+def multiply_adds(settings: NetworkSettings, height: int, width: int) -> int:
+    """Multiplications with an addition that one picture of height x width takes, counted as the layers run (without their data)."""
+    with FakeTensorMode(), torch.no_grad(), FlopCounterMode(display=False) as counted:
+        DerainingNetwork(settings)(torch.empty(1, settings.channels, height, width))
+    return int(counted.get_total_flops()) // 2
+
+
+def _interpolated(features: Tensor) -> Tensor:
+    """Bilinear, each pixel in its place."""
+    return functional.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def _transposed_bilinear3(features: Tensor) -> Tensor:
+    """The 3x3 transposed convolution of stride 2 with the fixed kernel (1/2, 1, 1/2) both ways, as Table II prints it.
+
+    Every second pixel is the one from before, the others are means of neighbours, with 0 beyond the last row and column: so the picture
+    shifts by half a pixel and its end darkens.
+    """
+    for axis in (2, 3):
+        beyond = torch.zeros_like(features.narrow(axis, 0, 1))
+        following = torch.cat([features.narrow(axis, 1, features.shape[axis] - 1), beyond], dim=axis)
+        features = torch.stack([features, (features + following) / 2], dim=axis + 1).flatten(axis, axis + 1)
+    return features

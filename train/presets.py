@@ -18,7 +18,8 @@ import click
 from manifests.columns import columns
 from manifests.options import parse_settings
 
-Fusion = Literal["dynamic", "concat"]
+Fusion = Literal["dynamic", "dynamic_local", "dynamic_lowrank", "concat", "sum", "product"]
+Deconv = Literal["interpolate", "bilinear3"]
 Head = Literal["relu", "linear", "softplus"]
 Color = Literal["luma", "rgb"]
 
@@ -29,7 +30,14 @@ class NetworkSettings:
 
     width: Annotated[int, "channels of the first block; the deeper ones have 2 and 4 times as many"] = 64
     kernels: Annotated[tuple[int, ...], "kernel sizes, one encoder each"] = (3, 5, 7)
-    fusion: Annotated[Fusion, "how the encoders' features become one: a filter made for each picture, or 1x1"] = "dynamic"
+    fusion: Annotated[
+        Fusion,
+        "how the encoders' features become one: by a filter made for each picture (in full, or of low rank), for each position, "
+        "by a learned 1x1, or element by element",
+    ] = "dynamic"
+    deconv: Annotated[
+        Deconv, "how features double their size: bilinear interpolation, or the literal 3x3 kernel, which shifts by half a pixel"
+    ] = "interpolate"
     head: Annotated[Head, "what the last layer's output passes; a ReLU head can die"] = "relu"
     color: Annotated[Color, "one achromatic streak layer seen in luma, or one layer a channel"] = "luma"
 
@@ -58,12 +66,17 @@ class LossSettings:
     gamma_end: Annotated[float, "γ once it has fallen"] = 0.0001
     gamma_fall: Annotated[float, "share of the run in which γ falls linearly"] = 0.3
     flat_gradient: Annotated[float, "streak gradient under which a pixel has no direction, intensity per px"] = 1e-3
+    flat_pixels: Annotated[Literal["masked", "counted"], "whether such pixels count in the directional gradient loss, as of angle 0"] = (
+        "masked"
+    )
 
     def __post_init__(self) -> None:
-        """Raises ValueError for weights below 0 and a gradient that divides by 0."""
+        """Raises ValueError for weights below 0, none above 0, and a gradient that divides by 0."""
         weights = (self.background_weight, self.structure_weight, self.directional_weight, self.reconstruction_weight)
         if not all(weight >= 0 for weight in (*weights, self.gamma_start, self.gamma_end)):
             raise ValueError("weights and gamma must not be negative")
+        if not any(weights):
+            raise ValueError("every weight is 0: one loss at least is needed")
         if not (self.flat_gradient > 0 and 0 <= self.gamma_fall <= 1):
             raise ValueError("flat_gradient is more than 0, gamma_fall a share from 0 to 1")
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,25 +20,27 @@ SETTINGS = LossSettings(background_weight=0.7, structure_weight=0.3, directional
 SHAPE = (2, 1, 9, 11)
 
 
-def literal_direction(streaks: Array, mask: npt.NDArray[np.bool_], network: DirectionalGradientNetwork) -> float:
-    """Eq. 4-6 pixel by pixel: the mean over directed pixels of Σ_k α_k |θ - c_k|."""
+def literal_direction(streaks: Array, mask: npt.NDArray[np.bool_], network: DirectionalGradientNetwork, flat_counted: bool) -> float:
+    """Eq. 4-6 pixel by pixel: the mean over directed pixels (or all of them) of Σ_k α_k |θ - c_k|."""
     weight = network.assignment.weight.detach().double().numpy()
     bias = network.assignment.bias.detach().double().numpy()  # type: ignore[union-attr]
     centres = network.centres.detach().double().numpy()
     total, count = 0.0, 0
     for streak, seen in zip(streaks[:, 0], mask[:, 0], strict=True):
         height, width = streak.shape[0] - 1, streak.shape[1] - 1
-        theta, directed = np.zeros((height, width)), np.zeros((height, width), dtype=bool)
+        theta, counted = np.zeros((height, width)), np.zeros((height, width), dtype=bool)
         for y in range(height):
             for x in range(width):
                 across, down = streak[y, x + 1] - streak[y, x], streak[y + 1, x] - streak[y, x]
-                if math.hypot(across, down) >= network.flat_gradient and seen[y, x] and seen[y, x + 1] and seen[y + 1, x]:
-                    theta[y, x] = math.atan(down / across) if across else math.copysign(math.pi / 2, down)
-                    directed[y, x] = True
+                if seen[y, x] and seen[y, x + 1] and seen[y + 1, x]:
+                    directed = math.hypot(across, down) >= network.flat_gradient
+                    if directed:
+                        theta[y, x] = math.atan(down / across) if across else math.copysign(math.pi / 2, down)
+                    counted[y, x] = directed or flat_counted
         padded = np.pad(theta, 1)
         for y in range(height):
             for x in range(width):
-                if directed[y, x]:
+                if counted[y, x]:
                     scores = [float((weight[k, 0] * padded[y : y + 3, x : x + 3]).sum() + bias[k]) for k in range(4)]
                     powers = [math.exp(score) for score in scores]
                     total += sum(power / sum(powers) * abs(theta[y, x] - centre) for power, centre in zip(powers, centres, strict=True))
@@ -46,7 +49,12 @@ def literal_direction(streaks: Array, mask: npt.NDArray[np.bool_], network: Dire
 
 
 def literal_losses(
-    pictures: list[Array], streaks: list[Array], mask: npt.NDArray[np.bool_], network: DirectionalGradientNetwork, gamma: float
+    pictures: list[Array],
+    streaks: list[Array],
+    mask: npt.NDArray[np.bool_],
+    network: DirectionalGradientNetwork,
+    settings: LossSettings,
+    gamma: float,
 ) -> dict[str, float]:
     """Eq. 2, 3, 7 by loops over pixels; eq. 8 from them."""
     counted = [index for index in np.ndindex(*pictures[0].shape) if mask[index[0], 0, index[2], index[3]]]
@@ -58,12 +66,12 @@ def literal_losses(
             terms["structure"] += gamma * float(abs(pictures[m][index] - background[n][index])) / len(counted) / 2
             remainder = abs(pictures[m][index] - (background[m][index] + streaks[m][index]))
             terms["reconstruction"] += float(remainder) / len(counted) / 2
-    terms["directional"] = sum(literal_direction(streak, mask, network) for streak in streaks) / 2
+    terms["directional"] = sum(literal_direction(streak, mask, network, settings.flat_pixels == "counted") for streak in streaks) / 2
     terms["total"] = (
-        SETTINGS.background_weight * terms["background"]
-        + SETTINGS.structure_weight * terms["structure"]
-        + SETTINGS.directional_weight * terms["directional"]
-        + SETTINGS.reconstruction_weight * terms["reconstruction"]
+        settings.background_weight * terms["background"]
+        + settings.structure_weight * terms["structure"]
+        + settings.directional_weight * terms["directional"]
+        + settings.reconstruction_weight * terms["reconstruction"]
     )
     return terms
 
@@ -76,16 +84,60 @@ def example(seed: int) -> tuple[list[Array], list[Array], npt.NDArray[np.bool_]]
     return pictures, streaks, random.random((SHAPE[0], 1, *SHAPE[2:])) < 0.7
 
 
+def tensors(pair: list[Array]) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.from_numpy(pair[0]), torch.from_numpy(pair[1])
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_terms_equal_the_literal_version(seed: int) -> None:
+@pytest.mark.parametrize("flat_pixels", ["masked", "counted"])
+def test_terms_equal_the_literal_version(seed: int, flat_pixels: Literal["masked", "counted"]) -> None:
     torch.manual_seed(seed)
-    network = DirectionalGradientNetwork(SETTINGS.flat_gradient).double()
+    settings = dataclasses.replace(SETTINGS, flat_pixels=flat_pixels)
+    network = DirectionalGradientNetwork(settings.flat_gradient).double()
     pictures, streaks, mask = example(seed)
-    expected = literal_losses(pictures, streaks, mask, network, gamma=0.05)
-    tensors = [tuple(torch.from_numpy(array) for array in arrays) for arrays in (pictures, streaks)]
-    found = losses(tensors[0], tensors[1], torch.from_numpy(mask), network, SETTINGS, 0.05)  # type: ignore[arg-type]
+    expected = literal_losses(pictures, streaks, mask, network, settings, gamma=0.05)
+    found = losses(tensors(pictures), tensors(streaks), torch.from_numpy(mask), network, settings, 0.05)
     for name, value in expected.items():
         assert getattr(found, name).item() == pytest.approx(value, rel=1e-9), name
+
+
+WEIGHTS = ["background_weight", "structure_weight", "directional_weight", "reconstruction_weight"]
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_a_weight_of_0_takes_its_term_out_of_the_gradient_and_leaves_the_others(name: str) -> None:
+    """And the directional network keeps a gradient, of 0."""
+    pictures, streaks, mask = example(5)
+    gradients = []
+    for settings in (dataclasses.replace(SETTINGS, **{name: 0.0}), dataclasses.replace(SETTINGS, **{name: 1e-300})):  # type: ignore[arg-type]
+        torch.manual_seed(0)
+        network = DirectionalGradientNetwork(settings.flat_gradient).double()
+        first, second = (streak.requires_grad_() for streak in tensors(streaks))
+        total = losses(tensors(pictures), (first, second), torch.from_numpy(mask), network, settings, 0.05).total
+        total.backward()  # type: ignore[no-untyped-call]
+        gradients.append([value.grad for value in (first, second, *network.parameters())])
+    for without, hardly in zip(*gradients, strict=True):
+        assert without is not None
+        assert hardly is not None
+        torch.testing.assert_close(without, hardly)
+
+
+def test_weight_0_costs_no_directional_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("computed")
+
+    monkeypatch.setattr("train.directional.gradient_orientation", refuse)
+    pictures, streaks, _ = example(0)
+    network = DirectionalGradientNetwork(1e-3)
+    found = losses(tensors(pictures), tensors(streaks), None, network, dataclasses.replace(SETTINGS, directional_weight=0.0), 1.0)
+    assert found.directional.item() == 0
+    with pytest.raises(AssertionError, match="computed"):
+        losses(tensors(pictures), tensors(streaks), None, network, SETTINGS, 1.0)
+
+
+def test_one_weight_at_least_is_needed() -> None:
+    with pytest.raises(ValueError, match="every weight is 0"):
+        dataclasses.replace(SETTINGS, **dict.fromkeys(WEIGHTS, 0.0))  # type: ignore[arg-type]
 
 
 def test_no_mask_is_a_mask_that_is_true_everywhere() -> None:
@@ -97,20 +149,25 @@ def test_no_mask_is_a_mask_that_is_true_everywhere() -> None:
     assert unmasked.total.item() == pytest.approx(masked.total.item(), rel=1e-12)
 
 
-def test_nothing_behind_the_mask_counts() -> None:
-    network = DirectionalGradientNetwork(1e-3)
-    pictures = [torch.rand(SHAPE) for _ in range(2)]
-    streaks = [(torch.rand(SHAPE) * 0.3).requires_grad_() for _ in range(2)]
-    mask = torch.ones(SHAPE, dtype=torch.bool)
-    mask[:, :, 3:, 4:] = False
-    before = losses((pictures[0], pictures[1]), (streaks[0], streaks[1]), mask, network, SETTINGS, 1.0).total
-    before.backward()  # type: ignore[no-untyped-call]
-    for streak in streaks:
-        assert streak.grad is not None
-        assert not streak.grad[:, :, 3:, 4:].any()
-    for picture in pictures:
-        picture[:, :, 3:, 4:] = torch.rand(6, 7)
-    assert losses((pictures[0], pictures[1]), (streaks[0], streaks[1]), mask, network, SETTINGS, 1.0).total == before
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1), st.booleans(), st.sampled_from([1, 3]))
+def test_nothing_behind_the_mask_counts(seed: int, share: float, flat_counted: bool, channels: int) -> None:
+    """Neither pictures nor streaks there change any loss, and no gradient reaches them."""
+    generator = torch.Generator().manual_seed(seed)
+    shape = (2, channels, 6, 7)
+    mask = torch.rand((2, 1, 6, 7), generator=generator) < share
+    pictures, others = torch.rand(2, *shape, generator=generator), torch.rand(2, *shape, generator=generator)
+    streaks, other_streaks = torch.rand(2, *shape, generator=generator).round(decimals=1), torch.rand(2, *shape, generator=generator)
+    settings = dataclasses.replace(SETTINGS, flat_pixels="counted" if flat_counted else "masked")
+    network = DirectionalGradientNetwork(settings.flat_gradient)
+    seen, unseen = streaks.clone().requires_grad_(), torch.where(mask, streaks, other_streaks)
+    terms = losses((pictures[0], pictures[1]), (seen[0], seen[1]), mask, network, settings, 1.0)
+    terms.total.backward()  # type: ignore[no-untyped-call]
+    assert seen.grad is not None
+    assert not seen.grad[(~mask).expand(2, *shape)].any()
+    behind = torch.where(mask, pictures, others)
+    again = losses((behind[0], behind[1]), (unseen[0], unseen[1]), mask, network, settings, 1.0)
+    for field in dataclasses.fields(terms):
+        assert getattr(terms, field.name).item() == getattr(again, field.name).item(), field.name
 
 
 def test_an_empty_mask_gives_zero_and_finite_gradients() -> None:
@@ -171,8 +228,25 @@ def test_theta_has_finite_gradients_where_the_streaks_are_flat() -> None:
     assert not streaks.grad[..., :2, :].any()
 
 
-def test_flat_streaks_have_no_direction_loss() -> None:
-    assert DirectionalGradientNetwork(1e-3)(torch.full((2, 1, 8, 8), 0.3)).item() == 0
+def test_flat_streaks_have_no_direction_loss_unless_they_are_counted() -> None:
+    network, flat = DirectionalGradientNetwork(1e-3), torch.full((2, 1, 8, 8), 0.3)
+    assert network(flat).item() == 0
+    assert network(flat, None, True).item() >= math.pi / 8 - 1e-6  # how far 0 is from the nearest centre
+
+
+def test_counted_flat_pixels_make_no_streaks_the_best_streaks() -> None:
+    """Once a centre lies at 0 and is chosen there, what is flat costs nothing: the more of it, the less."""
+    network = DirectionalGradientNetwork(1e-3)
+    with torch.no_grad():
+        network.centres.copy_(torch.tensor([0.0, 1.2, 1.3, 1.4]))
+        network.assignment.weight.zero_()
+        network.assignment.bias.copy_(torch.tensor([20.0, 0.0, 0.0, 0.0]))  # type: ignore[union-attr]
+    speckled = torch.rand(1, 1, 8, 8)
+    for counted in (False, True):
+        assert network(torch.zeros(1, 1, 8, 8), None, counted).item() < 1e-6 < network(speckled, None, counted).item()
+    sparse = torch.zeros(1, 1, 8, 8)
+    sparse[..., 3:5, 3:5] = speckled[..., 3:5, 3:5]
+    assert network(sparse, None, True).item() < network(sparse, None, False).item() / 3
 
 
 def test_gradients_equal_finite_differences() -> None:

@@ -1,23 +1,30 @@
 """The network against Tables I and II: counts, multiply-adds, shapes, and what a picture's size may be."""
 
 import dataclasses
+from typing import get_args
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn import functional
 
-from train.network import DerainingNetwork, DynamicFusion, build
+from train.fusion import DynamicFusion
+from train.network import DerainingNetwork, build, multiply_adds, reflected
 from train.presets import DEFAULT, PAPER, SMALL, Color, Fusion, Head, NetworkSettings
 
 TINY = NetworkSettings(width=4, kernels=(3, 5), head="linear")
+FUSIONS: tuple[Fusion, ...] = get_args(Fusion)
 
 
 def parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def multiply_adds(network: DerainingNetwork, picture: Tensor) -> int:
-    """Counted from the layers' weights and outputs as they run; the fusion's matrix product from its definition."""
+def multiply_adds_by_layer(network: DerainingNetwork, picture: Tensor) -> int:
+    """Another way to count: from the layers' weights and outputs as they run; the fusion's matrix product from its definition."""
     counted = []
 
     def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -47,18 +54,43 @@ def test_full_width_has_the_papers_counts() -> None:
         assert parameters(build(DEFAULT)) == 172_009_921
 
 
-def test_full_width_runs_with_the_papers_multiply_adds() -> None:
+@pytest.mark.parametrize(
+    ("fusion", "parameters_of_fusion", "giga_at_128", "giga_at_512"),
+    [
+        ("dynamic", 151_191_552, 38.4, 612),
+        ("dynamic_local", 151_191_552, 76.9, 1_231),
+        ("dynamic_lowrank", 6_496_256, 38.3, 612),
+        ("concat", 196_864, 38.3, 612),
+        ("sum", 0, 38.2, 611),
+        ("product", 0, 38.2, 611),
+    ],
+)
+def test_fusions_at_full_width(fusion: Fusion, parameters_of_fusion: int, giga_at_128: float, giga_at_512: float) -> None:
+    settings = dataclasses.replace(PAPER.network, fusion=fusion)
     with torch.device("meta"):
-        network = build(PAPER)
-    network.to_empty(device="cpu")
-    for parameter in network.parameters():
-        nn.init.zeros_(parameter)
-    assert multiply_adds(network, torch.zeros(1, 1, 128, 128)) / 1e9 == pytest.approx(38.4, abs=0.05)
+        network = DerainingNetwork(settings)
+    assert parameters(network.fusion) == parameters_of_fusion
+    assert parameters(network) - parameters_of_fusion == 1_734_336 + 4_815_552 + 9_437_376 + 4_831_105
+    assert multiply_adds(settings, 128, 128) / 1e9 == pytest.approx(giga_at_128, abs=0.05)
+    assert multiply_adds(settings, 512, 512) / 1e9 == pytest.approx(giga_at_512, abs=0.5)
 
 
-@pytest.mark.parametrize("fusion", ["dynamic", "concat"])
+@pytest.mark.parametrize("settings", [TINY, SMALL.network], ids=["tiny", "small"])
+@pytest.mark.parametrize(("height", "width"), [(40, 24), (13, 9)])
+def test_multiply_adds_equal_those_counted_layer_by_layer(settings: NetworkSettings, height: int, width: int) -> None:
+    picture = torch.zeros(1, settings.channels, height, width)
+    assert multiply_adds(settings, height, width) == multiply_adds_by_layer(DerainingNetwork(settings), picture)
+
+
+def test_counting_touches_no_random_numbers() -> None:
+    before = torch.get_rng_state()
+    multiply_adds(TINY, 16, 16)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
 @pytest.mark.parametrize("color", ["luma", "rgb"])
-@pytest.mark.parametrize(("height", "width"), [(32, 40), (33, 47), (9, 70), (5, 3)])
+@pytest.mark.parametrize(("height", "width"), [(32, 40), (33, 47), (5, 3), (1, 1)])
 def test_streaks_have_the_pictures_size(fusion: Fusion, color: Color, height: int, width: int) -> None:
     settings = dataclasses.replace(TINY, fusion=fusion, color=color)
     picture = torch.rand(2, settings.channels, height, width)
@@ -74,6 +106,36 @@ def test_odd_sizes_are_padded_by_reflection_and_cropped_back() -> None:
     assert torch.equal(network(picture), network(reflected)[:, :, :30, :37])
 
 
+@given(st.integers(1, 20), st.integers(0, 40))
+def test_reflection_is_numpys(length: int, beyond: int) -> None:
+    line = np.arange(length)
+    expected = np.pad(line, (0, beyond), mode="reflect")
+    assert reflected(torch.arange(length + beyond), length).tolist() == expected.tolist()
+
+
+def test_the_literal_deconvolution_is_a_transposed_convolution_that_shifts() -> None:
+    kernel = torch.tensor([0.5, 1.0, 0.5])
+    features = torch.rand(2, 4, 5, 7)
+    weight = torch.outer(kernel, kernel).expand(4, 1, 3, 3)
+    expected = functional.conv_transpose2d(features, weight, stride=2, padding=1, output_padding=1, groups=4)
+    doubled = DerainingNetwork(dataclasses.replace(TINY, deconv="bilinear3")).decoder.doubled
+    torch.testing.assert_close(doubled(features), expected)
+    ones = doubled(torch.ones(1, 1, 3, 3))
+    assert bool((ones[..., :-1, :-1] == 1).all())
+    assert ones[0, 0, -1].tolist() == [0.5] * 5 + [0.25]
+
+
+def test_both_deconvolutions_build_the_same_weights() -> None:
+    torch.manual_seed(0)
+    one = DerainingNetwork(TINY).state_dict()
+    torch.manual_seed(0)
+    other = DerainingNetwork(dataclasses.replace(TINY, deconv="bilinear3"))
+    assert one.keys() == other.state_dict().keys()
+    assert all(torch.equal(one[name], value) for name, value in other.state_dict().items())
+    picture = torch.rand(1, 1, 17, 23)
+    assert other(picture).shape == picture.shape
+
+
 @pytest.mark.parametrize(("head", "low"), [("relu", 0.0), ("softplus", 0.0), ("linear", -torch.inf)])
 def test_heads(head: Head, low: float) -> None:
     torch.manual_seed(1)
@@ -83,40 +145,10 @@ def test_heads(head: Head, low: float) -> None:
     assert (streaks.min().item() < 0) == (head == "linear")
 
 
-def test_dynamic_fusion_is_a_filter_of_each_picture() -> None:
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_every_parameter_learns_from_the_start(fusion: Fusion) -> None:
     torch.manual_seed(0)
-    fusion = DynamicFusion(6, 2)
-    nn.init.normal_(fusion.generator.weight)
-    features = torch.rand(2, 6, 3, 4)
-    for one, fused in zip(features, fusion(features), strict=True):
-        pooled = one.mean(dim=(1, 2))
-        matrix = (fusion.generator.weight @ pooled + fusion.generator.bias).reshape(2, 6)
-        expected = torch.stack([matrix @ one[:, y, x] for y in range(3) for x in range(4)], dim=1).reshape(2, 3, 4).clamp(min=0)
-        torch.testing.assert_close(fused, expected)
-
-
-def test_dynamic_fusion_starts_as_a_xavier_filter() -> None:
-    torch.manual_seed(0)
-    fusion = DynamicFusion(96, 32)
-    filters = fusion.generator(torch.rand(96))
-    assert filters.std().item() == pytest.approx((2 / (96 + 32)) ** 0.5, rel=0.05)
-    torch.testing.assert_close(filters, fusion.generator.bias, atol=0.01, rtol=0)
-
-
-def test_the_filter_is_made_in_float32_under_autocast() -> None:
-    seen = []
-    network = DerainingNetwork(TINY)
-    network.fusion.get_submodule("generator").register_forward_hook(
-        lambda _module, inputs, output: seen.append((inputs[0].dtype, output.dtype))
-    )
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert network(torch.rand(1, 1, 32, 32)).dtype == torch.bfloat16
-    assert seen == [(torch.float32, torch.float32)]
-
-
-def test_every_parameter_learns_from_the_start() -> None:
-    torch.manual_seed(0)
-    network = DerainingNetwork(TINY)
+    network = DerainingNetwork(dataclasses.replace(TINY, fusion=fusion))
     network(torch.rand(2, 1, 32, 32)).square().mean().backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
