@@ -20,6 +20,7 @@ from train.losses import background
 from train.presets import WatchSettings
 
 JUDGE_STEPS = 20  # steps between two looks: a look waits for the device
+SIGNS = 6  # what is noted of a step
 LEAST_SHARED = 0.2  # where the frames of pairs share less of their contrast than this, rain is nearly all there is to see
 
 CONSTANT_CURE = (
@@ -54,13 +55,23 @@ class CollapseWatch:
         self.settings = settings
         self.window: deque[Tensor] = deque(maxlen=settings.collapse_steps)
 
+    def state(self) -> Tensor:
+        """The window (steps, 6), for a run that is interrupted."""
+        return torch.stack(list(self.window)).cpu() if self.window else torch.empty(0, SIGNS)
+
+    def restore(self, state: Tensor) -> None:
+        """Take up the window of an interrupted run."""
+        self.window.extend(state.unbind())
+
     def add(self, pictures: tuple[Tensor, Tensor], streaks: tuple[Tensor, Tensor], loss: Tensor) -> None:
         """Note a step's pairs (B, C, H, W), their predicted streaks, and the loss."""
         self.window.append(_measure(pictures, streaks, loss))
 
     def signs(self) -> VitalSigns:
         """What the window shows."""
-        mean, of_background, of_pictures, shared, dead, loss = torch.stack(list(self.window)).mean(dim=0).tolist()
+        mean, of_background, of_pictures, shared, dead, loss = (
+            torch.stack([signs.to(self.window[-1].device) for signs in self.window]).mean(dim=0).tolist()
+        )
         contrast = max(of_pictures, 1e-12) ** 0.5
         return VitalSigns(mean, max(of_background, 0.0) ** 0.5 / contrast, max(shared, 0.0) ** 0.5 / contrast, dead, loss)
 

@@ -25,15 +25,15 @@ from manifests.errors import InputError, first_line
 from train.checkpoints import Training, load_training, save_network, save_training, start_from
 from train.collapse import JUDGE_STEPS, CollapseWatch
 from train.directional import DirectionalGradientNetwork
-from train.figures import draw_curves, draw_samples
+from train.figures import SAMPLES, draw_curves, draw_samples
 from train.losses import Losses, gamma_at, losses
 from train.network import build
 from train.presets import OptimiserSettings, Preset
 from train.reporting import Reporter
-from train.runlog import Row, read_log, write_log
+from train.runlog import LogRow, RunLog
 from train.runs import Run
 from train.scenes import PairBatch, SceneFrames, cut_pairs, draw_pairs, load_scene
-from train.validation import LabelFree, validate
+from train.validation import HeldOutScene, LabelFree, held_out_scene, known_truths, validate
 
 TERMS = [field.name for field in dataclasses.fields(Losses)]
 
@@ -47,7 +47,7 @@ class Machine:
 
 
 def fit(run: Run, device: str | None = None) -> None:
-    """Train a planned run and write `checkpoint.safetensors`, `log.csv`, `curves.png` and `samples.png` into its folder.
+    """Train a planned run and write `checkpoint.safetensors`, `log.parquet`, `curves.png` and `samples/` into its folder.
 
     `device` is the GPU where there is one, unless given. A finished run is left as it is, an interrupted one is gone on with. Raises
     InputError for scenes that cannot be trained on, another run in the same folder, and a collapse (the last good checkpoint stays);
@@ -66,7 +66,8 @@ def fit(run: Run, device: str | None = None) -> None:
     Reporter(run.name, 0).say(_introduced(run, machine, training))
     grey = run.preset.network.color == "luma"
     scenes = [load_scene(row, run.source, grey) for row in run.train_rows]
-    held_out = [load_scene(row, run.source, grey) for row in run.held_out_rows]
+    truths = known_truths(run.held_out_rows, run.workspace, grey)
+    held_out = [held_out_scene(load_scene(row, run.source, grey), truths.get(row.scene_id)) for row in run.held_out_rows]
     _loop(run, machine, training, scenes, held_out)
 
 
@@ -82,16 +83,17 @@ def start(preset: Preset, seed: int, device: torch.device) -> Training:
     return Training(preset, network, average, directional, optimiser)
 
 
-def _loop(run: Run, machine: Machine, training: Training, scenes: Sequence[SceneFrames], held_out: Sequence[SceneFrames]) -> None:
+def _loop(run: Run, machine: Machine, training: Training, scenes: Sequence[SceneFrames], held_out: Sequence[HeldOutScene]) -> None:
     """Steps until the run's bound, with its log, validations, checkpoints and pictures."""
     pairs, watch = run.preset.pairs, run.preset.watch
-    log = read_log(run.folder / "log.csv", training.step)
     collapse = CollapseWatch(watch)
     recent: list[Tensor] = []
     first_step, elapsed_before, began = training.step, training.elapsed_s, time.monotonic()
     saved = began
     done = run.bounds.progress(training.step, training.elapsed_s)
-    with _stop_signals() as stopped, Reporter(f"train {run.name}", done) as reporter:
+    shown = held_out or [held_out_scene(scene) for scene in scenes[:SAMPLES]]
+    log = RunLog(run.folder, training.step)
+    with log, _stop_signals() as stopped, Reporter(f"train {run.name}", done) as reporter:
         while done < 1 and not stopped():
             draws = draw_pairs([scene.size for scene in scenes], pairs, run.seed, training.step)
             batch = cut_pairs(scenes, draws, pairs.crop_px, machine.device)
@@ -109,18 +111,23 @@ def _loop(run: Run, machine: Machine, training: Training, scenes: Sequence[Scene
                 means = dict(zip(TERMS, torch.stack(recent).mean(dim=0).tolist(), strict=True))
                 recent.clear()
                 found = validate(training.average, held_out, machine.device, machine.precision) if validates else None
-                log.append(_log_row(training, before, means, collapse, found))
                 reporter.tell(done, training.step, 2 * pairs.pairs * (training.step - first_step), means)
+                log.add(_log_row(training, before, means, collapse, reporter.pace.images_per_s, found))
+                if found is not None:
+                    reporter.tell_validation(training.step, found)
+            if int(before * watch.validations) < int(done * watch.validations):
+                draw_samples(training.average, shown, machine.device, machine.precision, log.samples_path(training.step))
+                log.add_samples(training.step)
             if done < 1 and time.monotonic() - saved >= 60 * watch.save_minutes:
                 collapse.judge(training.step)  # or a broken network would take the place of a good one
-                _save(run, training, log)
+                _save(run, training)
                 saved = time.monotonic()
         collapse.judge(training.step)
         if done < 1:
-            _save(run, training, log)
+            _save(run, training)
             reporter.say(f"stopped: step {training.step} is saved in {run.folder}; the same command goes on from there")
             raise KeyboardInterrupt
-        _finish(run, machine, training, log, [*held_out, *scenes])
+        _finish(run, training, log)
         reporter.say(f"finished: {training.step} steps in {training.elapsed_s:.0f} s")
 
 
@@ -154,34 +161,34 @@ def learning_rate_at(progress: float, settings: OptimiserSettings) -> float:
     return settings.learning_rate
 
 
-def _log_row(training: Training, done: float, means: dict[str, float], collapse: CollapseWatch, found: LabelFree | None) -> Row:
+def _log_row(
+    training: Training, done: float, means: dict[str, float], collapse: CollapseWatch, images_per_s: float, found: LabelFree | None
+) -> LogRow:
     signs = collapse.signs()
-    row: Row = {
-        "step": training.step,
-        "elapsed_s": round(training.elapsed_s, 3),
-        "learning_rate": learning_rate_at(done, training.preset.optimiser),
-        "gamma": gamma_at(done, training.preset.losses),
+    return LogRow(
+        step=training.step,
+        elapsed_s=training.elapsed_s,
+        learning_rate=learning_rate_at(done, training.preset.optimiser),
+        gamma=gamma_at(done, training.preset.losses),
+        images_per_s=images_per_s,
         **means,
-        "mean_streaks": signs.mean_streaks,
-        "contrast_kept": signs.contrast_kept,
-        "dead_fraction": signs.dead_fraction,
-    }
-    for field in dataclasses.fields(LabelFree):
-        row[f"held_out_{field.name}"] = getattr(found, field.name) if found is not None else None
-    return row
+        mean_streaks=signs.mean_streaks,
+        contrast_kept=signs.contrast_kept,
+        contrast_shared=signs.contrast_shared,
+        dead_fraction=signs.dead_fraction,
+        **({f"held_out_{name}": value for name, value in dataclasses.asdict(found).items()} if found is not None else {}),
+    )
 
 
-def _save(run: Run, training: Training, log: list[Row]) -> None:
+def _save(run: Run, training: Training) -> None:
     known = {"run": run.known_by()}
     save_network(run.checkpoint, training, {**known, "finished": False})
-    write_log(run.folder / "log.csv", log)
     save_training(run.resume, training, known)
 
 
-def _finish(run: Run, machine: Machine, training: Training, log: list[Row], scenes: Sequence[SceneFrames]) -> None:
-    _save(run, training, log)  # first: a disk that fills up while the pictures are drawn must not cost the run
-    draw_curves(log, run.folder / "curves.png")
-    draw_samples(training.average, scenes, machine.device, run.folder / "samples.png")
+def _finish(run: Run, training: Training, log: RunLog) -> None:
+    _save(run, training)  # first: a disk that fills up while the curves are drawn must not cost the run
+    draw_curves(log.rows, run.folder / "curves.png")
     save_network(run.checkpoint, training, {"run": run.known_by(), "finished": True})
     run.resume.unlink(missing_ok=True)
 

@@ -20,6 +20,7 @@ from train.checkpoints import read_about
 from train.network import build
 from train.presets import Preset
 from train.released import ReleasedPictures, released_pictures
+from train.runlog import FILE as LOG_FILE
 from train.runlog import read_log
 from train.scenes import scenes_of
 
@@ -129,8 +130,13 @@ class Run:
     def outcome(self) -> dict[str, object]:
         """What came of a finished run: its checkpoint, and the last row of its log."""
         about = read_about(self.checkpoint)
-        rows = read_log(self.folder / "log.csv", about["step"])
-        return {"checkpoint": str(self.checkpoint), "step": about["step"], "elapsed_s": about["elapsed_s"], **(rows[-1] if rows else {})}
+        rows = read_log(self.folder / LOG_FILE, about["step"])
+        return {
+            "checkpoint": str(self.checkpoint),
+            "step": about["step"],
+            "elapsed_s": about["elapsed_s"],
+            **(dataclasses.asdict(rows[-1]) if rows else {}),
+        }
 
 
 def plan(

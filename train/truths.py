@@ -7,7 +7,7 @@ clip name, since a clip that was served, fetched or copied keeps its name in the
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -49,10 +49,20 @@ class ScenesWithTruth:
 
 def scenes_with_truth(scenes: Path, truth: Path, split: Split) -> ScenesWithTruth:
     """The kept scenes of a split, each with its clean picture. Raises InputError when a table is missing or no scene has a truth."""
-    workspace, of_truth = Workspace.of_table(scenes), Workspace.of_table(truth)
+    workspace = Workspace.of_table(scenes)
     rows = [row for row in read_rows(Scene, scenes) if row.reason is None and row.error is None and row.split == split]
     if not rows:
         raise InputError(f"{scenes}: no kept scene of split {split}; name another --split, or make scenes with `curate sequences`")
+    matched = match_truths(rows, workspace, truth)
+    if not matched.scenes:
+        why = matched.without_truth[0]
+        raise InputError(f"{truth}: has the clean picture of none of the {len(rows)} scenes ({why}); name their own truth with --truth")
+    return matched
+
+
+def match_truths(rows: Sequence[Scene], workspace: Workspace, truth: Path) -> ScenesWithTruth:
+    """Scenes of a workspace, each with its clean picture by the table `truth`. Raises InputError when a table is missing."""
+    of_truth = Workspace.of_table(truth)
     footage = {row.footage_id: row for row in read_rows(Footage, workspace.table(Footage))}
     truths = read_rows(Truth, truth)
     by_footage, by_name = {row.footage_id: row for row in truths}, {row.clip_id: row for row in truths}
@@ -65,10 +75,6 @@ def scenes_with_truth(scenes: Path, truth: Path, split: Split) -> ScenesWithTrut
         frames = tuple(workspace.resolve(frame) for frame in row.frames)
         crop = Crop(row.crop_left or 0, row.crop_top or 0, row.width or 0, row.height or 0)
         found.append(RainyPictures(frames, row.sha256, of_truth.resolve(matched.clean or ""), crop, row.scene_id))
-    if not found:
-        raise InputError(
-            f"{truth}: has the clean picture of none of the {len(rows)} scenes ({without[0]}); name their own truth with --truth"
-        )
     return ScenesWithTruth(tuple(found), tuple(without))
 
 
