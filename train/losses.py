@@ -32,16 +32,18 @@ def losses(
     directional: DirectionalGradientNetwork,
     settings: LossSettings,
     gamma: float,
+    target: Tensor | None = None,
 ) -> Losses:
     """Of pairs of frames m != n: `pictures` I and `streaks` S are two tensors (B, C, H, W); `mask` (B, 1, H, W), where
-    pixels count.
+    pixels count; `target` (B, C, H, W), what the structure similarity loss holds both backgrounds against, in place of the other frames.
 
     A term of weight 0 is told and has no part in the gradient, except the directional one, which is not computed and told as 0.
     """
     first, second = pictures
     first_background, second_background = background(first, streaks[0]), background(second, streaks[1])
     consistency = _mean((first_background - second_background).abs(), mask)
-    across = _mean((first - second_background).abs() + (second - first_background).abs(), mask) / 2
+    of_first, of_second = (second, first) if target is None else (target, target)
+    across = _mean((of_second - second_background).abs() + (of_first - first_background).abs(), mask) / 2
     structure = gamma * across
     remainder = (first - (first_background + streaks[0])).abs() + (second - (second_background + streaks[1])).abs()
     reconstruction = _mean(remainder, mask) / 2

@@ -22,6 +22,7 @@ Fusion = Literal["dynamic", "dynamic_local", "dynamic_lowrank", "concat", "sum",
 Deconv = Literal["interpolate", "bilinear3"]
 Head = Literal["relu", "linear", "softplus"]
 Color = Literal["luma", "rgb"]
+Target = Literal["frame", "median", "mean"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,10 @@ class LossSettings:
     structure_weight: Annotated[float, "of the structure similarity loss, λs"] = 0.1
     directional_weight: Annotated[float, "of the directional gradient loss, λv"] = 0.01
     reconstruction_weight: Annotated[float, "of the reconstruction loss, λr"] = 0.001
+    target: Annotated[
+        Target,
+        "what the structure similarity loss holds a background against: the pair's other frame, or the scene's temporal median or mean",
+    ] = "frame"
     gamma_start: Annotated[float, "γ of the structure similarity loss at the first step"] = 0.1
     gamma_end: Annotated[float, "γ once it has fallen"] = 0.0001
     gamma_fall: Annotated[float, "share of the run in which γ falls linearly"] = 0.3

@@ -170,6 +170,19 @@ def test_nothing_behind_the_mask_counts(seed: int, share: float, flat_counted: b
         assert getattr(terms, field.name).item() == getattr(again, field.name).item(), field.name
 
 
+def test_a_target_takes_the_other_frames_place_in_the_structure_loss_alone() -> None:
+    network = DirectionalGradientNetwork(SETTINGS.flat_gradient).double()
+    pictures, streaks, mask = example(6)
+    target = np.random.default_rng(7).random(SHAPE)
+    found = losses(tensors(pictures), tensors(streaks), torch.from_numpy(mask), network, SETTINGS, 0.05, torch.from_numpy(target))
+    expected = literal_losses(pictures, streaks, mask, network, SETTINGS, gamma=0.05)
+    held_against = literal_losses([target, target], [target - np.maximum(i - s, 0) for i, s in zip(pictures, streaks, strict=True)],
+                                  mask, network, SETTINGS, gamma=0.05)  # fmt: skip
+    assert found.structure.item() == pytest.approx(held_against["structure"], rel=1e-9)
+    assert found.background.item() == pytest.approx(expected["background"], rel=1e-9)
+    assert found.reconstruction.item() == pytest.approx(expected["reconstruction"], rel=1e-9)
+
+
 def test_an_empty_mask_gives_zero_and_finite_gradients() -> None:
     streaks = torch.rand(SHAPE, requires_grad=True)
     nothing = torch.zeros(SHAPE, dtype=torch.bool)
