@@ -1,11 +1,12 @@
-"""Scenes in memory, and pairs of crops drawn from them.
+"""A scene in memory, and pairs of crops drawn from scenes.
 
-Every frame is decoded once into one 8-bit store. The pairs of a step depend on nothing but the seed and the step's number, so a run that
-goes on after an interruption needs no state of a sampler, and draws are the same on every device.
+The pairs of a step depend on nothing but the seed and the step's number, so a run that goes on after an interruption needs no state of a
+sampler, and draws are the same on every device and for any number of processes.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from manifests.errors import InputError
 from manifests.media import MediaError, Picture, decode_picture
@@ -23,6 +23,8 @@ from manifests.tables import Scene
 from manifests.workspace import Workspace
 from train.presets import PairSettings
 from train.released import ReleasedPictures
+
+Numbers = npt.NDArray[np.int64]
 
 BLACK_LEVELS = 1.0  # a scene whose pixels spread less than this (standard deviation, grey levels) shows nothing
 FROZEN_LEVELS = 0.05  # frames that differ by less than this from the first (mean, grey levels) repeat it
@@ -45,21 +47,28 @@ class SceneFrames:
 
 
 @dataclass(frozen=True)
-class PairDraw:
-    """Which two frames of which scene, and the square window that is cut from both."""
+class PairDraws:
+    """Pairs as drawn, one entry each: two frames of a scene, and the square window that is cut from both."""
 
-    scene: int
-    first: int
-    second: int
-    top: int
-    left: int
-    side: int
-    mirrored: bool
+    scene: Numbers
+    first: Numbers
+    second: Numbers
+    top: Numbers
+    left: Numbers
+    side: Numbers
+    mirrored: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.scene)
+
+    def part(self, which: slice) -> PairDraws:
+        """Some of the pairs."""
+        return PairDraws(*(getattr(self, field.name)[which] for field in dataclasses.fields(self)))
 
 
 @dataclass(frozen=True)
 class PairBatch:
-    """Pairs of crops: intensities in [0, 1], (B, C, crop, crop); where they count, (B, 1, crop, crop)."""
+    """Pairs of crops: intensities in [0, 1], (B, C, crop, crop); where they count, bool (B, 1, crop, crop)."""
 
     first: Tensor
     second: Tensor
@@ -108,7 +117,7 @@ def load_scene(row: Scene, source: Workspace | ReleasedPictures, grey: bool) -> 
     return SceneFrames(row.scene_id, torch.from_numpy(stored_frames), torch.from_numpy(mask[None]))
 
 
-def draw_pairs(sizes: Sequence[tuple[int, int, int]], settings: PairSettings, seed: int, step: int) -> list[PairDraw]:
+def draw_pairs(sizes: Sequence[tuple[int, int, int]] | Numbers, settings: PairSettings, seed: int, step: int) -> PairDraws:
     """The pairs of one step, from scenes of `sizes` (frames, height, width). Depends on nothing but the arguments.
 
     Scenes are uniform, and distinct as long as there are enough of them; the two frames of a pair differ; a window's side is uniform
@@ -116,38 +125,64 @@ def draw_pairs(sizes: Sequence[tuple[int, int, int]], settings: PairSettings, se
     """
     random = np.random.default_rng([seed, step])
     rounds = -(-settings.pairs // len(sizes))
-    order = np.concatenate([random.permutation(len(sizes)) for _ in range(rounds)])[: settings.pairs]
-    draws = []
-    for scene in order.tolist():
-        count, height, width = sizes[scene]
-        first, second = random.choice(count, size=2, replace=False).tolist()
-        short = min(height, width)
-        largest = short if settings.window_to_px is None else min(settings.window_to_px, short)
-        side = int(random.integers(min(settings.window_from_px, largest), largest + 1))
-        top, left = int(random.integers(height - side + 1)), int(random.integers(width - side + 1))
-        draws.append(PairDraw(scene, first, second, top, left, side, settings.mirror and bool(random.random() < 0.5)))
-    return draws
+    scene = np.concatenate([random.permutation(len(sizes)) for _ in range(rounds)])[: settings.pairs]
+    count, height, width = np.asarray(sizes)[scene].T
+    chance = random.random((6, settings.pairs))
+    first, second = _below(count, chance[0]), _below(count - 1, chance[1])
+    short = np.minimum(height, width)
+    largest = short if settings.window_to_px is None else np.minimum(settings.window_to_px, short)
+    least = np.minimum(settings.window_from_px, largest)
+    side = least + _below(largest - least + 1, chance[2])
+    top, left = _below(height - side + 1, chance[3]), _below(width - side + 1, chance[4])
+    mirrored = (chance[5] < 0.5) & settings.mirror
+    return PairDraws(scene, first, second + (second >= first), top, left, side, mirrored)
 
 
-def cut_pairs(scenes: Sequence[SceneFrames], draws: Sequence[PairDraw], crop_px: int, device: torch.device) -> PairBatch:
-    """Cut out the windows, the same for both frames and the mask, and resize them (bilinear, antialiased) to crop_px."""
-    crops, masks = [], []
-    for draw in draws:
-        scene = scenes[draw.scene]
-        rows, columns = slice(draw.top, draw.top + draw.side), slice(draw.left, draw.left + draw.side)
-        crop = scene.frames[[draw.first, draw.second], :, rows, columns].to(device).float() / 255
-        mask = scene.mask[None, :, rows, columns].to(device)
-        if draw.side != crop_px:
-            crop = _resized(crop, crop_px)
-            mask = _resized(mask.float(), crop_px) > 0.999  # counts where every pixel that went into it does
-        crops.append(crop.flip(-1) if draw.mirrored else crop)
-        masks.append(mask.flip(-1) if draw.mirrored else mask)
-    both = torch.stack(crops, dim=1)
-    return PairBatch(both[0], both[1], torch.cat(masks))
+def _below(ends: Numbers, chance: npt.NDArray[np.float64]) -> Numbers:
+    """Numbers from 0 to below `ends`, by chances from 0 to below 1."""
+    return (ends * chance).astype(np.int64)
 
 
-def _resized(crop: Tensor, side: int) -> Tensor:
-    return functional.interpolate(crop, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
+def cut_pairs(scenes: Sequence[SceneFrames], draws: PairDraws, crop_px: int, device: torch.device) -> PairBatch:
+    """Cut out the windows, the same for both frames and the mask, and resize them to crop_px on the device."""
+    widest, pinned = int(draws.side.max()), device.type == "cuda"
+    channels = scenes[0].frames.shape[1]
+    windows = torch.zeros((len(draws), 2, channels, widest, widest), dtype=torch.uint8, pin_memory=pinned)
+    masks = torch.zeros((len(draws), 1, widest, widest), dtype=torch.bool, pin_memory=pinned)
+    for place in range(len(draws)):
+        scene, side = scenes[draws.scene[place]], draws.side[place]
+        rows, columns = (slice(start, start + side) for start in (draws.top[place], draws.left[place]))
+        for which, frame in enumerate((draws.first[place], draws.second[place])):
+            windows[place, which, :, :side, :side] = scene.frames[frame, :, rows, columns]
+        masks[place, :, :side, :side] = scene.mask[:, rows, columns]
+    return crops_of(windows.to(device, non_blocking=True), masks.to(device, non_blocking=True), draws, crop_px)
+
+
+def crops_of(windows: Tensor, masks: Tensor, draws: PairDraws, crop_px: int) -> PairBatch:
+    """Crops of crop_px out of windows: resized (bilinear, antialiased) and mirrored as drawn.
+
+    `windows` (B, 2, C, S, S) uint8 of both frames, `masks` (B, 1, S, S) bool; a window of a side less than S lies at its top left.
+    """
+    crops, seen = windows.float() / 255, masks
+    if (draws.side != crop_px).any():
+        weights = _resizing(torch.from_numpy(draws.side).to(windows.device, non_blocking=True), windows.shape[-1], crop_px)
+        crops = weights[:, None, None] @ crops @ weights[:, None, None].mT
+        # A pixel counts where every pixel that went into it does.
+        seen = weights[:, None] @ masks.float() @ weights[:, None].mT > 0.999
+    if draws.mirrored.any():
+        mirrored = torch.from_numpy(draws.mirrored).to(windows.device, non_blocking=True)
+        crops = torch.where(mirrored[:, None, None, None, None], crops.flip(-1), crops)
+        seen = torch.where(mirrored[:, None, None, None], seen.flip(-1), seen)
+    return PairBatch(crops[:, 0], crops[:, 1], seen)
+
+
+def _resizing(sides: Tensor, widest: int, crop_px: int) -> Tensor:
+    """Matrices (B, crop, widest) that resize rows of `sides` px to crop_px, with a triangle as wide as a new pixel, or as an old one."""
+    scale = sides[:, None, None] / crop_px
+    centres = (torch.arange(crop_px, device=sides.device)[:, None] + 0.5) * scale
+    pixels = torch.arange(widest, device=sides.device)
+    weights = (1 - (pixels + 0.5 - centres).abs() / scale.clamp(min=1)).clamp(min=0) * (pixels < sides[:, None, None])
+    return weights / weights.sum(dim=2, keepdim=True)
 
 
 def _content(scene: str, source: Workspace | ReleasedPictures, stored: str) -> bytes:

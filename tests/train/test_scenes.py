@@ -9,13 +9,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from manifests.errors import InputError
 from manifests.media import read_picture, write_png
 from manifests.tables import Scene
 from tests.worlds import World, make_world
 from train.presets import PairSettings
-from train.scenes import PairDraw, SceneFrames, cut_pairs, draw_pairs, load_scene, scenes_of
+from train.scenes import PairDraws, SceneFrames, cut_pairs, draw_pairs, load_scene, scenes_of
 
 CPU = torch.device("cpu")
 
@@ -143,36 +144,49 @@ def pair_settings(draw: st.DrawFn) -> PairSettings:
     return PairSettings(draw(st.integers(1, 9)), 16, least, most, draw(st.booleans()))
 
 
+def listed(draws: PairDraws) -> list[tuple[int, ...]]:
+    """One tuple a pair: scene, first, second, top, left, side, mirrored."""
+    return list(zip(*(getattr(draws, field.name).tolist() for field in dataclasses.fields(draws)), strict=True))
+
+
+def drawn(*pairs: tuple[int, int, int, int, int, int, bool]) -> PairDraws:
+    scene, first, second, top, left, side, mirrored = np.array(pairs).T
+    return PairDraws(scene, first, second, top, left, side, mirrored.astype(bool))
+
+
 @given(sizes, pair_settings(), st.integers(0, 2**40), st.integers(0, 10**9))
 def test_draws_keep_their_promises(sizes: list[tuple[int, int, int]], settings: PairSettings, seed: int, step: int) -> None:
     draws = draw_pairs(sizes, settings, seed, step)
     assert len(draws) == settings.pairs
-    assert draws == draw_pairs(sizes, settings, seed, step)
-    counts = [sum(draw.scene == scene for draw in draws) for scene in range(len(sizes))]
+    assert listed(draws) == listed(draw_pairs(sizes, settings, seed, step))
+    counts = [int((draws.scene == scene).sum()) for scene in range(len(sizes))]
     assert max(counts) - min(counts) <= 1  # distinct scenes as long as there are enough
-    for draw in draws:
-        frames, height, width = sizes[draw.scene]
-        assert draw.first != draw.second
-        assert 0 <= min(draw.first, draw.second) <= max(draw.first, draw.second) < frames
-        assert 0 <= draw.top <= height - draw.side
-        assert 0 <= draw.left <= width - draw.side
+    for scene, first, second, top, left, side, mirrored in listed(draws):
+        frames, height, width = sizes[scene]
+        assert first != second
+        assert 0 <= min(first, second) <= max(first, second) < frames
+        assert 0 <= top <= height - side
+        assert 0 <= left <= width - side
         short = min(height, width)
-        assert min(settings.window_from_px, short) <= draw.side <= min(settings.window_to_px or short, short)
-        assert settings.mirror or not draw.mirrored
+        assert min(settings.window_from_px, short) <= side <= min(settings.window_to_px or short, short)
+        assert settings.mirror or not mirrored
 
 
 def test_draws_differ_by_step_and_seed_and_reach_everything() -> None:
     sizes = [(3, 12, 14), (4, 12, 14), (5, 12, 14)]
     settings = PairSettings(pairs=2, crop_px=8, window_from_px=10, window_to_px=12, mirror=True)
-    assert draw_pairs(sizes, settings, 0, 0) != draw_pairs(sizes, settings, 0, 1)
-    assert draw_pairs(sizes, settings, 0, 0) != draw_pairs(sizes, settings, 1, 0)
-    drawn = [draw for step in range(600) for draw in draw_pairs(sizes, settings, 0, step)]
-    shares = np.bincount([draw.scene for draw in drawn]) / len(drawn)
-    assert shares == pytest.approx(1 / 3, abs=0.05)
-    assert {(draw.scene, draw.first, draw.second) for draw in drawn} >= {(0, m, n) for m in range(3) for n in range(3) if m != n}
-    assert {draw.side for draw in drawn} == {10, 11, 12}
-    assert {draw.left for draw in drawn if draw.side == 12} == {0, 1, 2}
-    assert {draw.mirrored for draw in drawn} == {True, False}
+    assert listed(draw_pairs(sizes, settings, 0, 0)) != listed(draw_pairs(sizes, settings, 0, 1))
+    assert listed(draw_pairs(sizes, settings, 0, 0)) != listed(draw_pairs(sizes, settings, 1, 0))
+    pairs = [pair for step in range(1200) for pair in listed(draw_pairs(sizes, settings, 0, step))]
+    scenes, sides = [pair[0] for pair in pairs], [pair[5] for pair in pairs]
+    assert np.bincount(scenes) / len(pairs) == pytest.approx(1 / 3, abs=0.04)
+    for frames in (3, 4, 5):  # every ordered pair of frames alike
+        found = [pair[1:3] for pair in pairs if pair[0] == frames - 3]
+        shares = [found.count((m, n)) / len(found) for m in range(frames) for n in range(frames) if m != n]
+        assert shares == pytest.approx([1 / (frames * (frames - 1))] * len(shares), abs=0.04)
+    assert np.bincount(sides)[10:] / len(pairs) == pytest.approx([1 / 3] * 3, abs=0.04)
+    assert {pair[4] for pair in pairs if pair[5] == 12} == {0, 1, 2}
+    assert {pair[6] for pair in pairs} == {True, False}
 
 
 # --- cutting ------------------------------------------------------------------------------------------------------------------------
@@ -186,7 +200,7 @@ def scene_of(height: int = 40, width: int = 50, frames: int = 4) -> SceneFrames:
 
 def test_windows_are_cut_from_both_frames_and_the_mask_alike() -> None:
     scene = scene_of()
-    batch = cut_pairs([scene], [PairDraw(0, 1, 3, 5, 9, 16, False), PairDraw(0, 2, 0, 24, 34, 16, True)], 16, CPU)
+    batch = cut_pairs([scene], drawn((0, 1, 3, 5, 9, 16, False), (0, 2, 0, 24, 34, 16, True)), 16, CPU)
     assert batch.first.shape == batch.second.shape == batch.mask.shape == (2, 1, 16, 16)
     torch.testing.assert_close(batch.first[0] * 255, scene.frames[1, :, 5:21, 9:25].float())
     torch.testing.assert_close(batch.second[0] * 255, scene.frames[3, :, 5:21, 9:25].float())
@@ -195,11 +209,24 @@ def test_windows_are_cut_from_both_frames_and_the_mask_alike() -> None:
     assert torch.equal(batch.mask[1], scene.mask[:, 24:40, 34:50].flip(-1))
 
 
+@pytest.mark.parametrize("crop_px", [8, 16, 24, 40])
+def test_windows_of_all_sizes_are_resized_as_torch_does(crop_px: int) -> None:
+    """Shrunk, as they are, enlarged; side by side with windows of other sizes."""
+    scene = scene_of(frames=5)
+    draws = drawn((0, 1, 3, 5, 9, 16, False), (0, 2, 0, 0, 0, 40, True), (0, 4, 1, 7, 2, 24, False), (0, 4, 2, 7, 3, 23, True))
+    batch = cut_pairs([scene], draws, crop_px, CPU)
+    for place, (_, first, second, top, left, side, mirrored) in enumerate(listed(draws)):
+        for frame, found in ((first, batch.first[place]), (second, batch.second[place])):
+            window = scene.frames[frame, None, :, top : top + side, left : left + side].float() / 255
+            expected = functional.interpolate(window, size=(crop_px, crop_px), mode="bilinear", antialias=True, align_corners=False)[0]
+            torch.testing.assert_close(found, expected.flip(-1) if mirrored else expected, atol=1e-5, rtol=0)
+
+
 def test_shrinking_averages_instead_of_skipping() -> None:
     """A checkerboard shrunk by four is grey; picking single pixels of it would not be."""
     board = ((torch.arange(32)[:, None] + torch.arange(32)) % 2 * 255).to(torch.uint8)
     scene = SceneFrames("board", board.expand(2, 1, 32, 32), torch.ones(1, 32, 32, dtype=torch.bool))
-    batch = cut_pairs([scene], [PairDraw(0, 0, 1, 0, 0, 32, False)], 8, CPU)
+    batch = cut_pairs([scene], drawn((0, 0, 1, 0, 0, 32, False)), 8, CPU)
     assert float((batch.first - 0.5).abs().max()) < 0.02
 
 
@@ -207,7 +234,7 @@ def test_a_resized_mask_counts_only_where_every_pixel_did() -> None:
     mask = torch.ones(1, 32, 32, dtype=torch.bool)
     mask[:, 10, 20] = False
     scene = SceneFrames("masked", scene_of(32, 32).frames, mask)
-    batch = cut_pairs([scene], [PairDraw(0, 0, 1, 0, 0, 32, False)], 16, CPU)
+    batch = cut_pairs([scene], drawn((0, 0, 1, 0, 0, 32, False)), 16, CPU)
     assert not bool(batch.mask[0, 0, 5, 10])
     assert bool(batch.mask[0, 0, :3].all())
     assert int((~batch.mask).sum()) <= 9
