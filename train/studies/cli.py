@@ -105,3 +105,35 @@ def losses(asked: Study) -> Results[Any]:
     from train.studies.losses import losses as run  # torch only when there is something to train
 
     return run(asked)
+
+
+@_training_study
+def fusion(asked: Study) -> Results[Any]:
+    """How the encoders' features become one: sum, product, concat, dynamic (Cho et al. 2020, Table VII)."""
+    from train.studies.fusion import fusion as run
+
+    return run(asked)
+
+
+@_training_study
+def frames(asked: Study) -> Results[Any]:
+    """How many frames of a scene it takes, beside networks supervised by averages, and averages (Cho et al. 2020, Fig. 13, 14)."""
+    from train.studies.frames import frames as run
+
+    return run(asked)
+
+
+@_training_study
+def parameters(asked: Study) -> Results[Any]:
+    """PSNR against the number of parameters: other kernels and widths (Cho et al. 2020, Fig. 17)."""
+    from train.studies.parameters import parameters as run
+
+    return run(asked)
+
+
+@_training_study
+def settings(asked: Study) -> Results[Any]:
+    """By what weights, rate and head the network trains well, badly or not at all, and whether the label-free score knows."""
+    from train.studies.settings import settings as run
+
+    return run(asked)

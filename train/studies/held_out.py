@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from manifests.files import file_sha256, fingerprint
-from manifests.media import Picture, read_picture
+from manifests.media import read_picture
 from manifests.tables import Truth
 from train.derain import derain_picture
-from train.metrics import Protocol, score
+from train.metrics import Picture, Protocol, score
 from train.network import DerainingNetwork
 from train.pairs import find_pairs
 from train.scoring import clean_picture, rainy_picture
@@ -33,9 +33,7 @@ class HeldOut:
 
     def mean_scores(self, backgrounds: Sequence[Picture]) -> tuple[float, float]:
         """Mean PSNR in dB and SSIM of backgrounds, one a rainy picture. Pictures equal to their truth do not count in the PSNR."""
-        scores = [score(picture, clean, self.protocol) for picture, clean in zip(backgrounds, self.clean, strict=True)]
-        finite = [psnr for psnr, _ in scores if math.isfinite(psnr)]
-        return float(np.mean(finite)) if finite else math.inf, float(np.mean([ssim for _, ssim in scores]))
+        return mean_scores(backgrounds, self.clean, self.protocol)
 
     def score_network(self, network: DerainingNetwork) -> tuple[float, float]:
         """Mean PSNR in dB and SSIM of what a network makes of the rainy pictures."""
@@ -49,11 +47,22 @@ def held_out(study: Study) -> HeldOut:
         hashes = [(file_sha256(pair.rainy), file_sha256(pair.clean)) for pair in pairs]
         rainy, clean = [read_picture(pair.rainy) for pair in pairs], [read_picture(pair.clean) for pair in pairs]
         return HeldOut(rainy, clean, study.protocol, fingerprint(hashes, study.protocol))
-    groups = scenes_with_truth(study.scenes, study.workspace.table(Truth), "test").scenes
-    chosen = [(group, number) for group in groups for number in spread(len(group.frames), FRAMES)]
+    chosen = [(group, number) for group in held_out_scenes(study) for number in spread(len(group.frames), FRAMES)]
     known_by = fingerprint([(group.sha256[number], group.crop, file_sha256(group.truth)) for group, number in chosen], study.protocol)
     rainy, clean = [rainy_picture(group, number) for group, number in chosen], [clean_picture(group) for group, _ in chosen]
     return HeldOut(rainy, clean, study.protocol, known_by)
+
+
+def held_out_scenes(study: Study) -> Sequence[RainyPictures]:
+    """The scenes of split `test` and the clean picture behind each. Raises InputError where a table is missing or no truth is known."""
+    return scenes_with_truth(study.scenes, study.workspace.table(Truth), "test").scenes
+
+
+def mean_scores(backgrounds: Sequence[Picture], clean: Sequence[Picture], protocol: Protocol) -> tuple[float, float]:
+    """Mean PSNR in dB and SSIM; backgrounds equal to their truth do not count in the PSNR."""
+    scores = [score(picture, truth, protocol) for picture, truth in zip(backgrounds, clean, strict=True)]
+    finite = [psnr for psnr, _ in scores if math.isfinite(psnr)]
+    return float(np.mean(finite)) if finite else math.inf, float(np.mean([ssim for _, ssim in scores]))
 
 
 def spread(count: int, wanted: int) -> list[int]:

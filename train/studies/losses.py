@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-
-from train.presets import Fusion, Preset
+from train.presets import Fusion, Preset, changed
 from train.studies.comparison import compare
 from train.studies.results import Results
 from train.studies.study import Study
@@ -30,7 +28,5 @@ def losses(study: Study) -> Results[Trial]:
 
 def with_losses(preset: Preset, terms: str, fusion: Fusion) -> Preset:
     """The preset with the weight of every loss that is not named (`Lb Ls`) at 0, and another fusion."""
-    off = {weight: 0.0 for term, weight in TERMS.items() if term not in terms.split()}
-    return dataclasses.replace(
-        preset, losses=dataclasses.replace(preset.losses, **off), network=dataclasses.replace(preset.network, fusion=fusion)
-    )
+    off = [f"{weight}=0" for term, weight in TERMS.items() if term not in terms.split()]
+    return changed(preset, [*off, f"fusion={fusion}"])

@@ -24,12 +24,13 @@ from train.fit import fit
 from train.network import DerainingNetwork
 from train.presets import Preset, WatchSettings
 from train.runs import Run, plan
-from train.scenes import SceneFrames, load_scene, scenes_of
+from train.scenes import load_scene, scenes_of
 from train.studies.held_out import HeldOut, held_out, spread
 from train.studies.results import read_results, write_results
 from train.studies.study import Study
-from train.validation import LabelFree, validate
+from train.validation import HeldOutScene, LabelFree, held_out_scene, validate
 
+LOG_STEPS = 200
 VERSION = 1  # raise when the same run would get other figures
 STILL = 1e-4  # a network whose mean absolute streak lies under this does nothing at all
 
@@ -104,7 +105,7 @@ def write_trials(study: Study, rows: Sequence[Trial]) -> None:
 def planned(study: Study, variant: Variant, seed: int) -> Run:
     """The run of a variant and seed, in a folder named by all that it depends on."""
     # One validation, at the end: the last weights are judged, not the best of several. No alarm: see above.
-    watch = dataclasses.replace(variant.preset.watch, validations=1, least_contrast=0.0, most_dead=1.0)
+    watch = dataclasses.replace(variant.preset.watch, log_steps=LOG_STEPS, validations=1, least_contrast=0.0, most_dead=1.0)
     preset = dataclasses.replace(variant.preset, watch=watch)
     run = plan(study.scenes, preset, steps=study.steps, minutes=study.minutes, seed=seed)
     if variant.frames is not None:
@@ -127,7 +128,7 @@ def collapse_of(found: LabelFree) -> str | None:
     return "no streaks at all" if abs(found.mean_streaks) < STILL and found.pair_gap > 0 else None
 
 
-def _trial(study: Study, variant: Variant, run: Run, trial_id: str, pictures: HeldOut, judged: Sequence[SceneFrames]) -> Trial:
+def _trial(study: Study, variant: Variant, run: Run, trial_id: str, pictures: HeldOut, judged: Sequence[HeldOutScene]) -> Trial:
     psnr_input, ssim_input = pictures.mean_scores(pictures.rainy)
     failed = Trial(
         trial_id, variant.name, run.seed, pictures.protocol, len(pictures.rainy), None, None, psnr_input, ssim_input,
@@ -149,6 +150,7 @@ def _trial(study: Study, variant: Variant, run: Run, trial_id: str, pictures: He
     return dataclasses.replace(
         row,
         collapsed=collapse_of(found),
+        label_free_score=found.score,
         pair_gap=found.pair_gap,
         median_distance=found.median_distance,
         mean_streaks=found.mean_streaks,
@@ -156,11 +158,11 @@ def _trial(study: Study, variant: Variant, run: Run, trial_id: str, pictures: He
     )
 
 
-def _judged_scenes(study: Study) -> list[SceneFrames]:
+def _judged_scenes(study: Study) -> list[HeldOutScene]:
     """The scenes on which networks are judged without truth: those held out for testing, else for validation."""
     rows = read_rows(Scene, study.scenes)
     grey = study.preset.network.color == "luma"
-    return [load_scene(row, study.workspace, grey) for row in scenes_of(rows, "test") or scenes_of(rows, "val")]
+    return [held_out_scene(load_scene(row, study.workspace, grey)) for row in scenes_of(rows, "test") or scenes_of(rows, "val")]
 
 
 def _thinned(row: Scene, frames: int) -> Scene:

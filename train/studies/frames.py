@@ -1,0 +1,133 @@
+"""`train study frames`: how many frames of a scene it takes (Cho et al. 2020, Fig. 13 and 14).
+
+Ours is trained with r frames of each scene and sees one frame when it is tested; beside it stand networks whose structure loss is held
+against the mean or the median of the same r frames instead of the other frame, and the temporal mean and median of r frames of the
+tested scene itself, which no network makes and a single picture does not have.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+import click
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from manifests.files import fingerprint, read_rows
+from manifests.media import Picture
+from manifests.tables import Scene
+from train.presets import Target, changed
+from train.scenes import scenes_of
+from train.scoring import clean_picture, rainy_picture
+from train.studies.comparison import REFERENCE, by_variant, conditions
+from train.studies.held_out import held_out, held_out_scenes, mean_scores
+from train.studies.results import Results, markdown_table, write_figure, write_markdown
+from train.studies.study import Study
+from train.studies.trials import Trial, Variant, mean_and_spread, run_trials, write_trials
+
+COUNTS = (2, 10, 25, 50, 100)
+TRAINED: dict[Target, str] = {"frame": "ours", "mean": "supervised by the mean", "median": "supervised by the median"}
+AVERAGED = ("temporal mean", "temporal median")
+LINES = ("o-", "s--", "^:", "v-", "D-")
+COLOURS = ("#0072b2", "#56b4e9", "#009e73", "#e69f00", "#d55e00")  # Okabe and Ito's: apart for colour-blind eyes too
+TITLE = "How many frames of a scene (Cho et al. 2020, Fig. 13 and 14)"
+
+
+def frames(study: Study) -> Results[Trial]:
+    """Networks trained with r frames a scene, and averages of r frames, for every r that the scenes hold.
+
+    Raises InputError where nothing can be trained or scored.
+    """
+    study.refuse_without_scenes()
+    counts = _counts(study)
+    variants = [Variant(name, changed(study.preset, [f"target={target}"]), count) for count in counts for target, name in TRAINED.items()]
+    trials = run_trials(study, variants)
+    if study.pairs is None:
+        averages = [row for count in counts for seed in range(study.seeds) for row in _averages(study, count, seed)]
+        trials = [*trials, *averages]
+        write_trials(study, trials)
+    text = f"{TITLE}\n\n{conditions(study, trials)}\n\n{_table(trials, counts)}\n"
+    write_markdown(study.folder, text)
+    figure = Figure(figsize=(7, 4.4), layout="constrained")
+    draw_counts(figure.add_subplot(), trials, counts)
+    figure.suptitle(TITLE, fontsize=11)
+    write_figure(study.folder, figure)
+    return Results(trials, text, study.folder)
+
+
+def draw_counts(axes: Axes, trials: Sequence[Trial], counts: Sequence[int]) -> None:
+    """Mean PSNR over r, with the seeds' range, one line a method."""
+    for (name, rows), style, colour in zip(by_variant(trials).items(), LINES, COLOURS, strict=False):
+        found = {count: [row.psnr for row in rows if row.frames == count and row.psnr is not None] for count in counts}
+        shown = [count for count in counts if found[count]]
+        means = [statistics.mean(found[count]) for count in shown]
+        axes.plot(shown, means, style, color=colour, markersize=4, label=name)
+        axes.fill_between(shown, [min(found[count]) for count in shown], [max(found[count]) for count in shown], color=colour, alpha=0.15)
+    axes.axhline(trials[0].psnr_input, linestyle="--", color=REFERENCE, linewidth=1, label="do nothing")
+    axes.set_xscale("log")
+    axes.set_xticks(counts, [str(count) for count in counts])
+    axes.minorticks_off()
+    axes.set_xlabel("frames of each scene")
+    axes.set_ylabel(f"PSNR, dB ({trials[0].protocol})")
+    axes.legend(fontsize=8)
+    axes.grid(alpha=0.3)
+
+
+def _counts(study: Study) -> list[int]:
+    """Those of `COUNTS` that every scene holds; says which it leaves out."""
+    rows = read_rows(Scene, study.scenes)
+    splits = ("train",) if study.pairs is not None else ("train", "test")
+    held = min((len(row.frames) for split in splits for row in scenes_of(rows, split)), default=0)
+    beyond = [str(count) for count in COUNTS if count > held]
+    if beyond:
+        click.echo(
+            f"left out: {', '.join(beyond)} frames; the scenes hold {held} (`acquire simulate --frames 240` and "
+            "`curate sequences --set n_frames=100` make longer ones)",
+            err=True,
+        )
+    return [count for count in COUNTS if count <= held]
+
+
+def _averages(study: Study, count: int, seed: int) -> list[Trial]:
+    """The temporal mean and median of `count` frames of each held-out scene, drawn by seed, scored as they are."""
+    groups = held_out_scenes(study)
+    clean = [clean_picture(group) for group in groups]
+    stacks = []
+    for number, group in enumerate(groups):
+        chosen = np.random.default_rng([seed, number]).choice(len(group.frames), size=count, replace=False)
+        stacks.append(np.stack([rainy_picture(group, int(frame)) for frame in sorted(chosen)]))
+    nothing = held_out(study)
+    psnr_input, ssim_input = nothing.mean_scores(nothing.rainy)
+    rows = []
+    for name in AVERAGED:
+        pictures = [_average(stack, name) for stack in stacks]
+        psnr, ssim = mean_scores(pictures, clean, study.protocol)
+        rows.append(
+            Trial(
+                trial_id=fingerprint("average", name, count, seed, nothing.known_by),
+                variant=name,
+                seed=seed,
+                protocol=study.protocol,
+                pictures=len(clean),
+                psnr=psnr,
+                ssim=ssim,
+                psnr_input=psnr_input,
+                ssim_input=ssim_input,
+                frames=count,
+            )
+        )
+    return rows
+
+
+def _average(stack_NHWC: Picture, name: str) -> Picture:
+    centre = stack_NHWC.mean(axis=0) if name == "temporal mean" else np.median(stack_NHWC, axis=0)
+    return (centre / 255).astype(np.float32)
+
+
+def _table(trials: Sequence[Trial], counts: Sequence[int]) -> str:
+    lines: list[list[object]] = [["do nothing", *[f"{trials[0].psnr_input:.2f}"] * len(counts)]]
+    for name, rows in by_variant(trials).items():
+        lines.append([name, *(mean_and_spread(row.psnr for row in rows if row.frames == count) for count in counts)])
+    return markdown_table(["PSNR, dB", *(f"r = {count}" for count in counts)], lines)

@@ -1,0 +1,65 @@
+"""`train study parameters`: PSNR against the number of parameters (Cho et al. 2020, Fig. 17)."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from train.presets import NetworkSettings
+from train.studies.comparison import NETWORK, REFERENCE, by_variant, conditions
+from train.studies.results import Results, markdown_table, write_figure, write_markdown
+from train.studies.study import Study
+from train.studies.trials import Trial, Variant, mean_and_spread, run_trials
+
+KERNELS = ((3,), (3, 5), (1, 3, 5), (3, 5, 7))  # the paper's smaller and full network are the last two
+TITLE = "PSNR against parameters (Cho et al. 2020, Fig. 17)"
+
+
+def parameters(study: Study) -> Results[Trial]:
+    """Other kernels at the preset's width, then half and twice the width. Raises InputError where nothing can be trained."""
+    network = study.preset.network
+    sizes = [dataclasses.replace(network, kernels=kernels) for kernels in KERNELS]
+    sizes += [dataclasses.replace(network, width=width) for width in (2 * max(1, network.width // 4), 2 * network.width)]
+    trials = run_trials(study, [Variant(_name(size), dataclasses.replace(study.preset, network=size)) for size in dict.fromkeys(sizes)])
+    text = f"{TITLE}\n\n{conditions(study, trials)} Width and kernels as the rows say.\n\n{_table(trials)}\n"
+    write_markdown(study.folder, text)
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    draw_sizes(figure.add_subplot(), trials)
+    figure.suptitle(TITLE, fontsize=11)
+    write_figure(study.folder, figure)
+    return Results(trials, text, study.folder)
+
+
+def draw_sizes(axes: Axes, trials: Sequence[Trial]) -> None:
+    """Each variant's runs and their mean over its number of parameters."""
+    for number, (name, rows) in enumerate(by_variant(trials).items()):
+        scored = [(row.parameters, row.psnr) for row in rows if row.psnr is not None and row.parameters is not None]
+        if scored:
+            size, mean = scored[0][0], statistics.mean(psnr for _, psnr in scored)
+            axes.plot(*zip(*scored, strict=True), ".", color=NETWORK, alpha=0.5)
+            axes.plot(size, mean, "_", color="black", markersize=14)
+            above = number % 2 == 0  # neighbours' names lie on either side
+            axes.annotate(name, (size, mean), (0, 16 if above else -16), textcoords="offset points", ha="center", va="center", fontsize=8)
+    axes.axhline(trials[0].psnr_input, linestyle="--", color=REFERENCE, linewidth=1, label="do nothing")
+    axes.set_xscale("log")
+    axes.margins(0.15)
+    axes.set_xlabel("parameters")
+    axes.set_ylabel(f"PSNR, dB ({trials[0].protocol})")
+    axes.legend(fontsize=8)
+    axes.grid(alpha=0.3)
+
+
+def _name(network: NetworkSettings) -> str:
+    return f"width {network.width}, kernels {' '.join(map(str, network.kernels))}"
+
+
+def _table(trials: Sequence[Trial]) -> str:
+    lines: list[list[object]] = [["do nothing", "", "", f"{trials[0].psnr_input:.2f}", f"{trials[0].ssim_input:.4f}"]]
+    for name, rows in by_variant(trials).items():
+        size = next((f"{row.parameters:,}" for row in rows if row.parameters is not None), "")
+        lines.append([name, size, len(rows), mean_and_spread(row.psnr for row in rows), mean_and_spread((row.ssim for row in rows), 4)])
+    return markdown_table(["network", "parameters", "runs", "PSNR, dB", "SSIM"], lines)
