@@ -21,7 +21,7 @@ from manifests.errors import InputError
 from manifests.media import MediaError, Picture, decode_picture
 from manifests.tables import Scene
 from manifests.workspace import Workspace
-from train.presets import PairSettings
+from train.presets import PairSettings, Target
 from train.released import ReleasedPictures
 
 Numbers = npt.NDArray[np.int64]
@@ -39,6 +39,7 @@ class SceneFrames:
     scene_id: str
     frames: Tensor  # (N, C, H, W) uint8
     mask: Tensor  # (1, H, W) bool
+    target: Tensor | None = None  # (C, H, W) uint8: the frames' temporal median or mean, where backgrounds are held against it
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -73,6 +74,7 @@ class PairBatch:
     first: Tensor
     second: Tensor
     mask: Tensor
+    target: Tensor | None = None  # of the scene, cut as both are
 
 
 def scenes_of(rows: Sequence[Scene], split: str) -> list[Scene]:
@@ -117,6 +119,16 @@ def load_scene(row: Scene, source: Workspace | ReleasedPictures, grey: bool) -> 
     return SceneFrames(row.scene_id, torch.from_numpy(stored_frames), torch.from_numpy(mask[None]))
 
 
+def with_target(scene: SceneFrames, target: Target) -> SceneFrames:
+    """The scene with what its backgrounds are held against, rounded to 8 bits; of `frame`, nothing."""
+    if target == "frame":
+        return scene
+    if target == "mean":
+        return dataclasses.replace(scene, target=scene.frames.float().mean(dim=0).round().byte())
+    ordered, count = scene.frames.sort(dim=0).values, len(scene.frames)
+    return dataclasses.replace(scene, target=((ordered[(count - 1) // 2].int() + ordered[count // 2]) / 2).round().byte())
+
+
 def draw_pairs(sizes: Sequence[tuple[int, int, int]] | Numbers, settings: PairSettings, seed: int, step: int) -> PairDraws:
     """The pairs of one step, from scenes of `sizes` (frames, height, width). Depends on nothing but the arguments.
 
@@ -147,13 +159,16 @@ def cut_pairs(scenes: Sequence[SceneFrames], draws: PairDraws, crop_px: int, dev
     """Cut out the windows, the same for both frames and the mask, and resize them to crop_px on the device."""
     widest, pinned = int(draws.side.max()), device.type == "cuda"
     channels = scenes[0].frames.shape[1]
-    windows = torch.zeros((len(draws), 2, channels, widest, widest), dtype=torch.uint8, pin_memory=pinned)
+    pictures = 2 if scenes[0].target is None else 3
+    windows = torch.zeros((len(draws), pictures, channels, widest, widest), dtype=torch.uint8, pin_memory=pinned)
     masks = torch.zeros((len(draws), 1, widest, widest), dtype=torch.bool, pin_memory=pinned)
     for place in range(len(draws)):
         scene, side = scenes[draws.scene[place]], draws.side[place]
         rows, columns = (slice(start, start + side) for start in (draws.top[place], draws.left[place]))
-        for which, frame in enumerate((draws.first[place], draws.second[place])):
-            windows[place, which, :, :side, :side] = scene.frames[frame, :, rows, columns]
+        windows[place, 0, :, :side, :side] = scene.frames[draws.first[place], :, rows, columns]
+        windows[place, 1, :, :side, :side] = scene.frames[draws.second[place], :, rows, columns]
+        if scene.target is not None:
+            windows[place, 2, :, :side, :side] = scene.target[:, rows, columns]
         masks[place, :, :side, :side] = scene.mask[:, rows, columns]
     return crops_of(windows.to(device, non_blocking=True), masks.to(device, non_blocking=True), draws, crop_px)
 
@@ -161,7 +176,8 @@ def cut_pairs(scenes: Sequence[SceneFrames], draws: PairDraws, crop_px: int, dev
 def crops_of(windows: Tensor, masks: Tensor, draws: PairDraws, crop_px: int) -> PairBatch:
     """Crops of crop_px out of windows: resized (bilinear, antialiased) and mirrored as drawn.
 
-    `windows` (B, 2, C, S, S) uint8 of both frames, `masks` (B, 1, S, S) bool; a window of a side less than S lies at its top left.
+    `windows` (B, 2 or 3, C, S, S) uint8 of both frames and the target, if any, `masks` (B, 1, S, S) bool; a window of a side less than S
+    lies at its top left.
     """
     crops, seen = windows.float() / 255, masks
     if (draws.side != crop_px).any():
@@ -173,7 +189,7 @@ def crops_of(windows: Tensor, masks: Tensor, draws: PairDraws, crop_px: int) -> 
         mirrored = torch.from_numpy(draws.mirrored).to(windows.device, non_blocking=True)
         crops = torch.where(mirrored[:, None, None, None, None], crops.flip(-1), crops)
         seen = torch.where(mirrored[:, None, None, None], seen.flip(-1), seen)
-    return PairBatch(crops[:, 0], crops[:, 1], seen)
+    return PairBatch(crops[:, 0], crops[:, 1], seen, crops[:, 2] if crops.shape[1] == 3 else None)
 
 
 def _resizing(sides: Tensor, widest: int, crop_px: int) -> Tensor:

@@ -2,8 +2,11 @@
 
 import dataclasses
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, get_args
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,7 +17,7 @@ from manifests.media import write_png
 from tests.worlds import World, make_world
 from train.frame_store import FrameStore, bytes_of, load_scenes
 from train.memory import Place
-from train.presets import PairSettings
+from train.presets import PairSettings, Target
 from train.scenes import crops_of, cut_pairs, load_scene
 
 CPU = torch.device("cpu")
@@ -31,35 +34,62 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return world
 
 
-def stored(world: World, grey: bool = True, place: Place = "host") -> FrameStore:
+def stored(world: World, grey: bool = True, place: Place = "host", target: Target = "frame") -> FrameStore:
     rows = world.scenes[:4]
-    return load_scenes(rows, world.workspace, grey, place=place, device=CPU, folder=world.workspace.root / "runs")
+    return load_scenes(rows, world.workspace, grey, target=target, place=place, device=CPU, folder=world.workspace.root / "runs")
 
 
 @pytest.mark.parametrize("grey", [True, False])
 @pytest.mark.parametrize("place", ["device", "host", "file"])
 def test_the_store_holds_what_scenes_hold(world: World, grey: bool, place: Place) -> None:
     store = stored(world, grey, place)
-    assert store.bytes.numel() == bytes_of(world.scenes[:4], grey)
+    assert store.bytes.numel() == bytes_of(world.scenes[:4], grey, "frame")
     for row, scene in zip(world.scenes[:4], store.scenes, strict=True):
         alone = load_scene(row, world.workspace, grey)
         assert scene.scene_id == row.scene_id
         assert torch.equal(scene.frames, alone.frames)
         assert torch.equal(scene.mask, alone.mask)
         assert scene.frames.untyped_storage().data_ptr() == store.bytes.untyped_storage().data_ptr()
+        assert scene.target is None
     assert not list((world.workspace.root / "runs").glob("*"))  # its file has no name
 
 
+@pytest.mark.parametrize(("target", "expected"), [("median", np.median), ("mean", np.mean)])
+def test_the_store_holds_what_backgrounds_are_held_against(world: World, target: Target, expected: Callable[..., Any]) -> None:
+    store = stored(world, grey=False, target=target)
+    assert store.bytes.numel() == bytes_of(world.scenes[:4], False, target)
+    for row, scene in zip(world.scenes[:4], store.scenes, strict=True):
+        alone = load_scene(row, world.workspace, False)
+        assert torch.equal(scene.frames, alone.frames)
+        assert torch.equal(scene.mask, alone.mask)
+        assert scene.target is not None
+        assert np.abs(scene.target.numpy() - expected(alone.frames.numpy(), axis=0)).max() <= 0.5001
+    draws = store.draw_pairs(PairSettings(5, 20, 20, 20, True), 0, 0)
+    cut = store.cut_pairs(draws, 20, CPU)
+    assert cut.target is not None
+    for place in range(5):
+        whole = store.scenes[draws.scene[place]].target
+        assert whole is not None
+        top, left = draws.top[place], draws.left[place]
+        window = whole[:, top : top + 20, left : left + 20]
+        assert torch.equal((cut.target[place] * 255).round().byte(), window.flip(-1) if draws.mirrored[place] else window)
+
+
 @settings(max_examples=30, deadline=None)
-@given(st.booleans(), st.integers(0, 10**6), st.integers(8, 33), st.booleans())
-def test_pairs_gathered_on_the_device_are_those_cut_in_memory(world: World, grey: bool, step: int, least: int, resized: bool) -> None:
-    store = stored(world, grey)
+@given(st.booleans(), st.integers(0, 10**6), st.integers(8, 33), st.booleans(), st.sampled_from(get_args(Target)))
+def test_pairs_gathered_on_the_device_are_those_cut_in_memory(
+    world: World, grey: bool, step: int, least: int, resized: bool, target: Target
+) -> None:
+    store = stored(world, grey, target=target)
     pairs = PairSettings(6, 16, least, None if resized else least, True)
     draws = store.draw_pairs(pairs, 3, step)
     gathered, cut = crops_of(*store.gathered(draws), draws, 16), cut_pairs(store.scenes, draws, 16, CPU)
     torch.testing.assert_close(gathered.first, cut.first, atol=1e-6, rtol=0)
     torch.testing.assert_close(gathered.second, cut.second, atol=1e-6, rtol=0)
     assert torch.equal(gathered.mask, cut.mask)
+    assert (gathered.target is None) == (cut.target is None) == (target == "frame")
+    if gathered.target is not None:
+        torch.testing.assert_close(gathered.target, cut.target, atol=1e-6, rtol=0)
 
 
 def test_parts_of_a_step_are_the_step(world: World) -> None:
