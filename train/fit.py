@@ -32,7 +32,7 @@ from train.presets import OptimiserSettings, Preset
 from train.reporting import Reporter
 from train.runlog import LogRow, RunLog
 from train.runs import Run
-from train.scenes import PairBatch, SceneFrames, cut_pairs, draw_pairs, load_scene
+from train.scenes import PairBatch, SceneFrames, cut_pairs, draw_pairs, load_scene, with_target
 from train.validation import HeldOutScene, LabelFree, held_out_scene, known_truths, validate
 
 TERMS = [field.name for field in dataclasses.fields(Losses)]
@@ -65,7 +65,7 @@ def fit(run: Run, device: str | None = None) -> None:
         load_training(run.resume, training)
     Reporter(run.name, 0).say(_introduced(run, machine, training))
     grey = run.preset.network.color == "luma"
-    scenes = [load_scene(row, run.source, grey) for row in run.train_rows]
+    scenes = [with_target(load_scene(row, run.source, grey), run.preset.losses.target) for row in run.train_rows]
     truths = known_truths(run.held_out_rows, run.workspace, grey)
     held_out = [held_out_scene(load_scene(row, run.source, grey), truths.get(row.scene_id)) for row in run.held_out_rows]
     _loop(run, machine, training, scenes, held_out)
@@ -142,7 +142,7 @@ def _step(training: Training, batch: PairBatch, done: float, precision: torch.dt
     first_streaks, second_streaks = predicted.float().chunk(2)
     gamma = gamma_at(done, training.preset.losses)
     pictures, streaks = (batch.first, batch.second), (first_streaks, second_streaks)
-    terms = losses(pictures, streaks, batch.mask, training.directional, training.preset.losses, gamma)
+    terms = losses(pictures, streaks, batch.mask, training.directional, training.preset.losses, gamma, batch.target)
     training.optimiser.zero_grad(set_to_none=True)
     terms.total.backward()  # type: ignore[no-untyped-call]
     training.optimiser.step()

@@ -46,7 +46,7 @@ class FrameStore:
         return crops_of(*self.gathered(draws), draws, crop_px)
 
     def gathered(self, draws: PairDraws) -> tuple[Tensor, Tensor]:
-        """Windows (B, 2 or 3, C, S, S) uint8 and masks (B, 1, S, S) bool of the widest one's side; the rest of others repeats their edge."""
+        """Windows (B, 2 or 3, C, S, S) uint8 and masks (B, 1, S, S) bool as wide as the widest; the rest of others repeats their edge."""
         count, height, width = self.sizes[draws.scene].T
         channels = self.scenes[0].frames.shape[1]
         corner = self.starts[draws.scene] + draws.top * width + draws.left
