@@ -21,7 +21,7 @@ from train.presets import Deconv, NetworkSettings, Preset
 
 CONVOLUTIONS_A_BLOCK = (2, 2, 3)  # an encoder is VGG-16's first seven convolutions
 FIRST_STREAKS = 0.1  # size of the first streaks against a He-sized last layer: near S = 0, yet not so near that rectified units die
-STRIDE = 2 ** len(CONVOLUTIONS_A_BLOCK)
+STRIDE = 1 << len(CONVOLUTIONS_A_BLOCK)
 
 
 class Encoder(nn.Module):

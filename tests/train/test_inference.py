@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from train.inference import luma, remove_rain
+from train.inference import remove_rain
+from train.luma import luma
 from train.network import DerainingNetwork
 from train.presets import Color, NetworkSettings
 
@@ -20,7 +21,7 @@ class Constant(DerainingNetwork):
         super().__init__(TINY)
         self.share = share
 
-    def forward(self, picture: Tensor) -> Tensor:
+    def forward(self, picture: Tensor, filters: Tensor | None = None) -> Tensor:
         return picture * self.share
 
 
