@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -11,11 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from manifests.columns import columns
-from manifests.options import EXIT_SOME_FAILED, json_option, workspace_option
+from manifests.options import json_option, workspace_option
 from manifests.tables import Scene, Score
 from manifests.workspace import Workspace
 from train.presets import PRESETS, changed
+from train.studies.showing_cli import detection, failures, features, speed
 from train.studies.study import QUICK_SEEDS, QUICK_SETTINGS, QUICK_STEPS, SEEDS, Study
+from train.studies.telling import tell
 
 if TYPE_CHECKING:
     from train.metrics import Protocol
@@ -28,6 +28,10 @@ PROTOCOLS = next(column.choices for column in columns(Score) if column.name == "
 def study() -> None:
     """The paper's experiments. Each trains or reads what it needs, goes on where it was interrupted, and leaves a table and a figure in
     studies/NAME/."""
+
+
+for shown in (speed, features, detection, failures):
+    study.add_command(shown)
 
 
 def _training_study(run: Callable[[Study], Results[Any]]) -> click.Command:
@@ -86,17 +90,6 @@ def _training_study(run: Callable[[Study], Results[Any]]) -> click.Command:
     ):
         command = option(command)
     return study.command(name=run.__name__, help=run.__doc__)(command)
-
-
-def tell(results: Results[Any], as_json: bool) -> None:
-    """Print a study's table, or with `as_json` its rows, one object a line; exit code 3 where a row has an error."""
-    if as_json:
-        for row in results.rows:
-            click.echo(json.dumps(dataclasses.asdict(row), default=str))
-    else:
-        click.echo(f"{results.markdown}\n{results.folder}: table.parquet, table.md, figure.png")
-    if any(getattr(row, "error", None) for row in results.rows):
-        click.get_current_context().exit(EXIT_SOME_FAILED)
 
 
 @_training_study

@@ -87,7 +87,7 @@ def feature_maps(network: DerainingNetwork, picture: Picture) -> tuple[dict[str,
     hooks.append(last.register_forward_hook(keep("decoder")))
     height, width = picture.shape[:2]
     try:
-        planes_BCHW = torch.from_numpy(picture).permute(2, 0, 1)[None].to(last.weight.device).float() / 255
+        planes_BCHW = torch.tensor(picture).permute(2, 0, 1)[None].to(last.weight.device).float() / 255
         background, streaks = remove_rain(network, planes_BCHW)
     finally:
         for hook in hooks:
@@ -106,7 +106,7 @@ def layer_table(rows: list[FeatureMap]) -> str:
         to_background = [row.background_correlation or 0.0 for row in of_layer]
         correlations = [f"{np.median(values):.2f} ({max(values):.2f})" for values in (to_streaks, to_background)]
         lines.append([layer, len(of_layer), dead, *correlations])
-    headings = ["layer", "channels", "dead", "|correlation| with S, median (most)", "with the background, median (most)"]
+    headings = ["layer", "channels", "dead", "correlation with S, absolute, median (most)", "with the background"]
     return markdown_table(headings, lines)
 
 
