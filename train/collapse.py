@@ -1,7 +1,8 @@
 """Is the network still alive: vital signs of each step, and an alarm when training has collapsed.
 
 Two ends are known, both of which training cannot leave. The consistency and reconstruction losses are exactly 0 at a constant
-background (S = I), which only the structure similarity loss opposes; and a ReLU head whose output is 0 everywhere has no gradient.
+background (S = I), which only the structure similarity loss opposes; and a ReLU head whose output is 0 everywhere has no gradient, nor
+has any head whose last hidden units are all 0, which gives every picture the same S throughout.
 The contrast of the background is held against what both frames of a pair share, not against the rainy frame's own: heavy rain over a
 flat sky makes most of a frame's contrast, and taking it away is no collapse.
 """
@@ -44,7 +45,7 @@ class VitalSigns:
     mean_streaks: float  # mean S, intensity
     contrast_kept: float  # std(B) / std(I) within crops
     contrast_shared: float  # sqrt(cov(I_m, I_n)) / std(I): 1 where there is no rain
-    dead_fraction: float  # share of streak pixels that are exactly 0
+    dead_fraction: float  # share of streak pixels that are exactly 0, or lie in a crop whose S is the same everywhere
     loss: float
 
 
@@ -56,11 +57,12 @@ class CollapseWatch:
         self.window: deque[Tensor] = deque(maxlen=settings.collapse_steps)
 
     def state(self) -> Tensor:
-        """The window (steps, 6), for a run that is interrupted."""
+        """The window (steps, 6), on the CPU: what an interrupted run takes up again."""
         return torch.stack(list(self.window)).cpu() if self.window else torch.empty(0, SIGNS)
 
     def restore(self, state: Tensor) -> None:
         """Take up the window of an interrupted run."""
+        self.window.clear()
         self.window.extend(state.unbind())
 
     def add(self, pictures: tuple[Tensor, Tensor], streaks: tuple[Tensor, Tensor], loss: Tensor) -> None:
@@ -69,9 +71,9 @@ class CollapseWatch:
 
     def signs(self) -> VitalSigns:
         """What the window shows."""
-        mean, of_background, of_pictures, shared, dead, loss = (
-            torch.stack([signs.to(self.window[-1].device) for signs in self.window]).mean(dim=0).tolist()
-        )
+        device = self.window[-1].device  # a restored window lies on the CPU
+        window = torch.stack([noted.to(device) for noted in self.window])
+        mean, of_background, of_pictures, shared, dead, loss = window.mean(dim=0).tolist()
         contrast = max(of_pictures, 1e-12) ** 0.5
         return VitalSigns(mean, max(of_background, 0.0) ** 0.5 / contrast, max(shared, 0.0) ** 0.5 / contrast, dead, loss)
 
@@ -92,23 +94,24 @@ class CollapseWatch:
             )
         if signs.dead_fraction > self.settings.most_dead:
             raise Collapse(
-                f"step {step}: collapsed to no streaks at all: {over} S is exactly 0 in {signs.dead_fraction:.2%} of the pixels. "
-                f"{DEAD_CURE}"
+                f"step {step}: collapsed to no streaks at all: {over} S is exactly 0, or the same throughout a crop, in "
+                f"{signs.dead_fraction:.2%} of the pixels. {DEAD_CURE}"
             )
 
 
 @torch.no_grad()
 def _measure(pictures: tuple[Tensor, Tensor], streaks: tuple[Tensor, Tensor], loss: Tensor) -> Tensor:
-    """Mean S, variance of B and of I, covariance of the frames (all within crops), share of zeros, loss: (6,)."""
+    """Mean S, variance of B and of I, covariance of the frames (all within crops), share of the dead, loss: (6,)."""
     both, rain = torch.cat(pictures), torch.cat(streaks)
     centred = [picture - picture.mean(dim=(1, 2, 3), keepdim=True) for picture in pictures]
+    same = rain.amax(dim=(2, 3), keepdim=True) == rain.amin(dim=(2, 3), keepdim=True)
     return torch.stack(
         [
             rain.mean(),
             background(both, rain).flatten(1).var(dim=1).mean(),
             both.flatten(1).var(dim=1).mean(),
             (centred[0] * centred[1]).mean(),
-            (rain == 0).float().mean(),
+            ((rain == 0) | same).float().mean(),
             loss.detach().float(),
         ]
     )
