@@ -146,7 +146,7 @@ def test_an_interrupted_watch_goes_on_where_it_was() -> None:
     assert second_half.signs() == whole.signs()
 
 
-def literal_signs(steps: list[tuple[Picture, Picture, Picture, Picture]], losses: list[float]) -> VitalSigns:
+def literal_signs(steps: list[list[Picture]], losses: list[float]) -> VitalSigns:
     """Crop by crop, in float64. Pictures are (B, C, H, W): I_m, I_n, S_m, S_n."""
     of_pictures, of_backgrounds, shared, streaks, dead = [], [], [], [], []
     for first, second, *rain in steps:
@@ -176,7 +176,7 @@ def test_signs_are_what_a_literal_reference_says(data: st.DataObject) -> None:
     steps, losses = [], []
     watch = CollapseWatch(dataclasses.replace(WATCH, collapse_steps=3))
     for _ in range(data.draw(st.integers(1, 5))):
-        step = tuple(data.draw(arrays(np.float64, shape, elements=values)) for _ in range(4))
+        step = [data.draw(arrays(np.float64, shape, elements=values)) for _ in range(4)]
         steps.append(step)
         losses.append(data.draw(st.sampled_from([0.0, 0.5, 2.0])))
         first, second, *rain = (torch.from_numpy(array).float() for array in step)
