@@ -112,7 +112,7 @@ def test_means_are_over_scenes_and_those_of_truth_over_scenes_that_have_one(worl
 
 def test_the_score_orders_good_identical_and_collapsed() -> None:
     """With the streaks known exactly, a little, not at all, and a background that is constant."""
-    scene, truth = made_scene(0.2, frames=15)
+    scene, truth = made_scene(0.05, frames=15)
     held_out = held_out_scene(scene)
     clean = truth.float() / 255
 
