@@ -14,6 +14,7 @@ from acquire.simulator.specification import ClipSpecification, Event
 from acquire.simulator.streaks import Streaks, draw_streaks
 
 Colours = npt.NDArray[np.float32]
+FLAKES_BRIGHT_GROUND = 0.55  # share of a flake's light that is lost over white ground
 RUNNING = 0.4  # share of the drops on a pane that run down
 
 
@@ -88,7 +89,7 @@ def add_snow(clean: Colours, specification: ClipSpecification, event: Event, ind
         deviation=deviation,
         peak=near * 150.0,
     )
-    return add_rain(clean, draw_streaks(flakes, width, height))
+    return add_rain(clean, draw_streaks(flakes, width, height), FLAKES_BRIGHT_GROUND)
 
 
 def _run_down(drop: Drop, elapsed: int, height: int) -> float:

@@ -1,6 +1,6 @@
-"""Rain of one frame: a mixture of drawn streaks in depth layers and of sparse noise smeared along the direction.
+"""Rain of one frame: drawn streaks in depth layers mixed with sparse noise smeared along the direction, or dense noise smeared and cut.
 
-Both makers work on exact analytic streaks or kernels, so that orientation, length and width are known to a fraction of a pixel. Rain is
+The first two work on exact analytic streaks or kernels, so that orientation, length and width are known to a fraction of a pixel. Rain is
 grey levels of light to be added over black ground; `add_rain` adds less of it over bright ground. No drop lives for two frames, as rain
 in a video with a short exposure and the usual frame rates.
 """
@@ -18,7 +18,7 @@ from acquire.simulator.specification import RainSpecification
 from acquire.simulator.streaks import Streaks, draw_streaks
 
 VISIBLE = 5.0  # grey levels: a pixel counts as rainy when it is brightened by more
-BRIGHT_GROUND = 0.55  # share of a streak's light that is lost over white ground
+MID_GREY = 0.45  # of white: the ground over which density is meant
 LAYER_SHRINKS = 0.62  # a layer's streaks are this much shorter than those of the next nearer one
 CLUMP_COVERS = 1.4  # a clump of smeared noise covers so many times the pixels of one streak, measured
 PIXEL_VARIANCE = 1.0 / 12.0  # a pixel integrates over its square
@@ -40,6 +40,10 @@ def frame_rain(rain: RainSpecification, width: int, height: int, generator: np.r
     orientation = (rain.orientation_deg + generator.normal(0.0, rain.frame_jitter_deg)) % 180.0
     density = rain.density * math.exp(generator.normal(0.0, rain.frame_variation) - rain.frame_variation**2 / 2)
     brightness = rain.brightness * math.exp(generator.normal(0.0, 0.5 * rain.frame_variation))
+    if rain.maker == "noise":
+        return FrameRain(
+            _cut_noise(rain, orientation, density, brightness, (width, height), generator), orientation, np.zeros(0), np.zeros(0)
+        )
     optical_depth = -math.log1p(-min(density, 0.95))  # streaks overlap, so that cover saturates
     light = np.zeros((height, width), np.float32)
     lengths, widths = [np.zeros(0)], [np.zeros(0)]
@@ -55,10 +59,13 @@ def frame_rain(rain: RainSpecification, width: int, height: int, generator: np.r
     return FrameRain(light, orientation, np.concatenate(lengths), np.concatenate(widths))
 
 
-def add_rain(clean: npt.NDArray[np.float32], light: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """HWC picture with the rain's light added, the same in each channel and less over bright ground; never darker than before."""
+def add_rain(clean: npt.NDArray[np.float32], light: npt.NDArray[np.float32], bright_ground: float) -> npt.NDArray[np.float32]:
+    """HWC picture with the rain's light added, the same in each channel; never darker than before.
+
+    `bright_ground` is the share of it that is lost over white ground.
+    """
     luma = clean @ np.array([0.299, 0.587, 0.114], np.float32)
-    added = np.maximum(light * (1.0 - BRIGHT_GROUND / 255.0 * luma), 0.0)
+    added = np.maximum(light * (1.0 - bright_ground / 255.0 * luma), 0.0)
     return np.minimum(clean + added[..., None], 255.0)
 
 
@@ -79,9 +86,9 @@ def _deviation(width_px: float, defocus_px: float) -> float:
     return math.sqrt((width_px / WIDTH_PER_DEVIATION) ** 2 + defocus_px**2 + PIXEL_VARIANCE)
 
 
-def _visible_area(peak: float, length: float, deviation: float) -> float:
+def _visible_area(peak: float, length: float, deviation: float, bright_ground: float) -> float:
     """How many pixels of mid-grey ground a streak of this peak brightens by more than `VISIBLE`: nearly an ellipse in a box."""
-    seen = max(peak * (1 - BRIGHT_GROUND * 0.45), 1.2 * VISIBLE)
+    seen = max(peak * (1 - bright_ground * MID_GREY), 1.2 * VISIBLE)
     across = 2 * deviation * math.sqrt(2 * math.log(seen / VISIBLE))
     along = length * (0.5 + math.acos(2 * VISIBLE / seen - 1) / math.pi)
     return 0.85 * across * along
@@ -102,7 +109,7 @@ def _scatter(
     dimmed = brightness * _deviation(width, 0.0) / deviation  # blur spreads the same light
     margin = length
     area = (size[0] + 2 * margin) * (size[1] + 2 * margin)
-    count = generator.poisson(optical_depth * area / _visible_area(dimmed, length, deviation))
+    count = generator.poisson(optical_depth * area / _visible_area(dimmed, length, deviation, rain.bright_ground))
     return Streaks(
         x=generator.uniform(-margin, size[0] + margin, count),
         y=generator.uniform(-margin, size[1] + margin, count),
@@ -127,7 +134,8 @@ def _smear(
     margin = math.ceil(0.75 * rain.length_px)
     shape = (size[1] + 2 * margin, size[0] + 2 * margin)
     points = np.zeros(shape, np.float32)
-    count = generator.poisson(optical_depth * points.size / (CLUMP_COVERS * _visible_area(peak, rain.length_px, deviation)))
+    clump_area = CLUMP_COVERS * _visible_area(peak, rain.length_px, deviation, rain.bright_ground)
+    count = generator.poisson(optical_depth * points.size / clump_area)
     clump = generator.integers(1, 4, count)  # neighbouring drops run into one uneven streak
     along = generator.normal(0.0, 0.4 * rain.length_px, int(clump.sum()))
     across = generator.normal(0.0, rain.width_px, int(clump.sum()))
@@ -139,6 +147,24 @@ def _smear(
     np.add.at(points, (rows[inside].astype(np.intp), columns[inside].astype(np.intp)), weight[inside])
     smeared = cv2.filter2D(points, -1, _streak_kernel(orientation, rain.length_px, deviation)[::-1, ::-1], borderType=cv2.BORDER_CONSTANT)
     return np.maximum(smeared[margin:-margin, margin:-margin], 0.0)
+
+
+def _cut_noise(
+    rain: RainSpecification, orientation: float, density: float, brightness: float, size: tuple[int, int], generator: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Dense noise smeared along the direction; what lies above a level is light, HW.
+
+    The level and the gain are such that the wanted share of pixels is visible over mid-grey ground and one pixel in a hundred as bright as
+    wanted.
+    """
+    kernel = _streak_kernel(orientation, rain.length_px, _deviation(rain.width_px, rain.defocus_px))
+    margin = len(kernel) // 2
+    noise = generator.standard_normal((size[1] + 2 * margin, size[0] + 2 * margin), np.float32)
+    smeared = cv2.filter2D(noise, -1, kernel, borderType=cv2.BORDER_CONSTANT)[margin:-margin, margin:-margin]
+    visible, bright = np.quantile(smeared, [1 - min(density, 0.5), 0.99])
+    seen = VISIBLE / (1 - rain.bright_ground * MID_GREY)
+    steepness = max(brightness - seen, seen) / max(bright - visible, 1e-6)
+    return np.asarray(np.maximum(seen + steepness * (smeared - visible), 0.0), np.float32)
 
 
 def _streak_kernel(orientation_deg: float, length: float, deviation: float) -> npt.NDArray[np.float32]:

@@ -70,7 +70,7 @@ def _render(
     rainy = clean
     if specification.rain is not None:
         fallen = frame_rain(specification.rain, specification.width, specification.height, generator)
-        rainy = np.rint(add_rain(clean, fallen.light * np.float32(bright)))
+        rainy = np.rint(add_rain(clean, fallen.light * np.float32(bright), specification.rain.bright_ground))
     taken = rainy
     for event in specification.events:
         if event.kind == "snow" and event.first_frame <= index < span_end(event, specification.frames):

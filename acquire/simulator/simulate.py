@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from manifests.options import Summary
 from manifests.tables import Footage, Truth
@@ -46,6 +46,10 @@ class SimulateSettings:
     frames: Annotated[int, "frames a clip; 30 of them, 0.1 s apart, make a scene"] = 80
     fps: Annotated[float, "frames a second"] = 20.0
     quality: Annotated[int, "of the video codec, 0-100"] = 62
+    rain: Annotated[
+        Literal["filmed", "wide"], "filmed: streaks as cameras show them; wide: every look of rain that is known, picture editors' included"
+    ] = "filmed"
+    stills: Annotated[bool, "whether clips are folders of JPEG stills instead of videos"] = False
     backgrounds: Annotated[str | None, "folder of pictures to rain on; none: scikit-image's bundled photos"] = None
 
     def __post_init__(self) -> None:

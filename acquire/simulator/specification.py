@@ -34,13 +34,20 @@ CHANGES_PICTURE: frozenset[EventKind] = frozenset(
     {"cut", "fade", "black", "flash", "exposure", "objects", "leaves", "clouds", "clock", "glass", "snow"}
 )
 CHANGES_PICTURE_IN_PART: frozenset[EventKind] = frozenset({"haze", "overlay", "bars"})
+RainMaker = Literal["drops", "noise"]
 Codec = Literal["libx264", "libx265", "mpeg4", "libvpx-vp9", "jpeg"]
 Container = Literal["mp4", "mkv", "webm", "avi"]
 
 
 @dataclass(frozen=True, slots=True)
 class RainSpecification:
-    """How one scene's rain looks on average; single frames and drops vary round it. Angles: 0 = image right, counter-clockwise."""
+    """How one scene's rain looks on average; single frames and drops vary round it. Angles: 0 = image right, counter-clockwise.
+
+    `layers`, `smeared` and `drop_jitter_deg` are of rain made of drops. Rain made of noise has streaks of any length up to `length_px`
+    and uneven along it, as the rain that picture editors add.
+    """
+
+    maker: Annotated[RainMaker, "drops: drawn one by one; noise: smeared along the direction and cut at a level"] = "drops"
 
     orientation_deg: Annotated[float, "direction of the streaks, degrees modulo 180; rain that falls straight is 90"] = 90.0
     length_px: Annotated[float, "mean length of the streaks, full width at half maximum"] = 24.0
@@ -53,6 +60,7 @@ class RainSpecification:
     frame_jitter_deg: Annotated[float, "standard deviation of a frame's direction round the scene's"] = 1.0
     drop_jitter_deg: Annotated[float, "standard deviation of a drop's direction round its frame's"] = 1.5
     frame_variation: Annotated[float, "standard deviation of the logarithm of a frame's density and brightness round the scene's"] = 0.2
+    bright_ground: Annotated[float, "share of a streak's light that is lost over white ground, 0-1"] = 0.55
 
 
 @dataclass(frozen=True, slots=True)

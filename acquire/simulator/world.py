@@ -17,7 +17,7 @@ from pathlib import Path
 from acquire.simulator.backgrounds import BUNDLED, places, stem
 from acquire.simulator.procedural import PROCEDURAL
 from acquire.simulator.simulate import SimulateSettings
-from acquire.simulator.specification import CameraMove, ClipSpecification, Event, RainSpecification
+from acquire.simulator.specification import CameraMove, ClipSpecification, Event, RainMaker, RainSpecification
 from manifests.errors import InputError
 from manifests.media import PICTURE_SUFFIXES
 
@@ -32,7 +32,17 @@ RAIN_RANGES = {  # (lowest, highest) over clips; lengths, widths and brightness 
     "smeared": (0.0, 0.5),
     "defocus_px": (0.2, 0.8),
 }
-_IRRATIONALS = (5**0.5, 2**0.5, 13**0.5 / 2, 3**0.5, 7**0.5, 11**0.5, 10**0.5)
+WIDE_RAIN_RANGES = {
+    "orientation_deg": (45.0, 135.0),
+    "length_px": (8.0, 80.0),
+    "width_px": (0.9, 3.2),
+    "density": (0.05, 0.34),
+    "brightness": (30.0, 150.0),
+    "smeared": (0.0, 0.6),
+    "defocus_px": (0.1, 1.0),
+    "bright_ground": (0.0, 0.55),
+}
+_IRRATIONALS = (5**0.5, 2**0.5, 13**0.5 / 2, 3**0.5, 7**0.5, 11**0.5, 10**0.5, 14**0.5)
 ON_A_STREET = frozenset({"traffic"})  # kinds that need no photo but a procedural street
 _LOGARITHMIC = ("length_px", "width_px", "density", "brightness")
 
@@ -75,13 +85,14 @@ def world(settings: SimulateSettings) -> list[ClipSpecification]:
     return clips
 
 
-def rain_parameters(index: int) -> RainSpecification:
-    """The rain of the clip with this index: no other index has any of its parameters."""
+def rain_parameters(index: int, wide: bool = False) -> RainSpecification:
+    """The rain of the clip with this index: no other index has any of its parameters. Three in five `wide` ones are made of noise."""
     values: dict[str, float] = {}
-    for (name, (low, high)), irrational in zip(RAIN_RANGES.items(), _IRRATIONALS, strict=True):
+    for (name, (low, high)), irrational in zip((WIDE_RAIN_RANGES if wide else RAIN_RANGES).items(), _IRRATIONALS, strict=False):
         share = (0.37 + index * irrational) % 1.0
         values[name] = low * (high / low) ** share if name in _LOGARITHMIC else low + (high - low) * share
-    return RainSpecification(layers=1 + index // 3 % 3, **values)
+    maker: RainMaker = "noise" if wide and index // 3 % 5 < 3 else "drops"
+    return RainSpecification(maker=maker, layers=1 + index // 3 % 3, **values)
 
 
 def _spread(photos: list[str], frame: tuple[int, int], count: int, procedural_from: int = 0, mirrored: bool = False) -> list[str]:
@@ -106,9 +117,9 @@ def _clip(settings: SimulateSettings, kind: str, number: int, index: int, backgr
         frames=settings.frames,
         fps=settings.fps,
         background=background,
-        rain=rain_parameters(index),
+        rain=rain_parameters(index, settings.rain == "wide"),
         quality=settings.quality,
-        codec="libx265" if number % 6 == 5 else "libx264",
+        codec="jpeg" if settings.stills else "libx265" if number % 6 == 5 else "libx264",
         variable_frame_rate=number % 4 == 3,
         rotation_deg=90 if number % 5 == 2 else 0,
     )

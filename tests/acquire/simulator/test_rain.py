@@ -62,8 +62,25 @@ def test_mean_length_and_width_over_drops(layers: int) -> None:
 )
 def test_density_comes_near_what_was_asked_for(density: float, length: float, width: float, brightness: float, smeared: float) -> None:
     rain = replace(STEADY, density=density, length_px=length, width_px=width, brightness=brightness, smeared=smeared)
-    rainy = [add_rain(GREY, frame_rain(rain, 320, 240, np.random.default_rng(seed)).light) - GREY for seed in range(5)]
+    rainy = [add_rain(GREY, frame_rain(rain, 320, 240, np.random.default_rng(seed)).light, rain.bright_ground) - GREY for seed in range(5)]
     assert np.mean([(added > VISIBLE).mean() for added in rainy]) == pytest.approx(density, rel=0.3)
+
+
+@pytest.mark.parametrize("bright_ground", [0.0, 0.55])
+@pytest.mark.parametrize(("density", "length", "brightness"), [(0.06, 12, 60), (0.15, 40, 90), (0.33, 70, 40)])
+def test_rain_made_of_noise_covers_and_shines_as_asked_for(density: float, length: float, brightness: float, bright_ground: float) -> None:
+    rain = replace(STEADY, maker="noise", density=density, length_px=length, brightness=brightness, bright_ground=bright_ground)
+    light = [frame_rain(rain, 320, 240, np.random.default_rng(seed)).light for seed in range(3)]
+    added = [add_rain(GREY, one, bright_ground) - GREY for one in light]
+    assert np.mean([(one > VISIBLE).mean() for one in added]) == pytest.approx(density, rel=0.1)
+    assert np.mean([np.quantile(one, 0.99) for one in light]) == pytest.approx(brightness, rel=0.02)
+
+
+@pytest.mark.parametrize("angle", [52.0, 90.0, 118.0])
+def test_rain_made_of_noise_has_its_direction(angle: float) -> None:
+    rain = replace(STEADY, maker="noise", orientation_deg=angle, length_px=30, density=0.1)
+    measured = orientation_by_structure_tensor(frame_rain(rain, 320, 240, np.random.default_rng(0)).light)
+    assert abs((measured - angle + 90) % 180 - 90) < 2.5
 
 
 def test_density_and_brightness_vary_from_frame_to_frame() -> None:
@@ -96,16 +113,17 @@ def test_defocus_spreads_the_same_light() -> None:
     ground=st.lists(st.floats(0, 255, width=32), min_size=3, max_size=3),
     light=st.floats(0, 400, width=32),
     more=st.floats(0, 100, width=32),
+    bright_ground=st.floats(0, 1, width=32),
 )
-def test_rain_only_brightens_and_more_light_is_never_darker(ground: list[float], light: float, more: float) -> None:
+def test_rain_only_brightens_and_more_light_is_never_darker(ground: list[float], light: float, more: float, bright_ground: float) -> None:
     clean = np.array(ground, np.float32).reshape(1, 1, 3)
-    rainy = add_rain(clean, np.full((1, 1), light, np.float32))
+    rainy = add_rain(clean, np.full((1, 1), light, np.float32), bright_ground)
     assert (rainy >= clean).all()
     assert rainy.max() <= 255
-    assert (add_rain(clean, np.full((1, 1), light + more, np.float32)) >= rainy - 1e-3).all()
+    assert (add_rain(clean, np.full((1, 1), light + more, np.float32), bright_ground) >= rainy - 1e-3).all()
 
 
 def test_bright_ground_takes_less_light() -> None:
     light = np.full((1, 1), 40, np.float32)
-    dark, bright = (float((add_rain(np.full((1, 1, 3), level, np.float32), light) - level).max()) for level in (20, 180))
+    dark, bright = (float((add_rain(np.full((1, 1, 3), level, np.float32), light, 0.55) - level).max()) for level in (20, 180))
     assert 0.5 * dark < bright < dark

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from acquire.simulator.backgrounds import split_name, stem
 from acquire.simulator.render import render_frames
 from acquire.simulator.simulate import SimulateSettings
-from acquire.simulator.world import OTHERS, RAIN_RANGES, world
+from acquire.simulator.world import OTHERS, RAIN_RANGES, WIDE_RAIN_RANGES, world
 from manifests.errors import InputError
 from manifests.media import write_png
 
@@ -45,15 +46,16 @@ def test_held_out_photos_are_shown_by_no_other_clip() -> None:
     assert len(set(rain)) == len(rain)  # no two scenes show one place
 
 
-def test_no_two_clips_share_a_rain_parameter() -> None:
+@pytest.mark.parametrize(("look", "ranges"), [("filmed", RAIN_RANGES), ("wide", WIDE_RAIN_RANGES)])
+def test_no_two_clips_share_a_rain_parameter(look: Literal["filmed", "wide"], ranges: dict[str, tuple[float, float]]) -> None:
     """Apart by at least a four-hundredth of each parameter's range."""
-    rains = [clip.rain for clip in world(DEFAULT) if clip.rain is not None]
-    for name, (low, high) in RAIN_RANGES.items():
+    rains = [clip.rain for clip in world(replace(DEFAULT, rain=look)) if clip.rain is not None]
+    for name, (low, high) in ranges.items():
         values = [getattr(rain, name) for rain in rains]
         assert all(low <= value <= high for value in values)
         assert max(values) - min(values) > 0.6 * (high - low)
         nearest = min(abs(one - two) for one, two in combinations(values, 2))
-        assert nearest > (high - low) / (1000 if name not in ("orientation_deg", "smeared", "defocus_px") else 400), name
+        assert nearest > (high - low) / (1000 if name not in ("orientation_deg", "smeared", "defocus_px", "bright_ground") else 400), name
 
 
 def test_adding_clips_leaves_the_others_as_they_are() -> None:
