@@ -13,6 +13,7 @@ from train.studies.results import Results, markdown_table, write_figure, write_m
 from train.studies.study import Study
 from train.studies.trials import Trial, Variant, mean_and_spread, run_trials
 
+FAR_BELOW_DB, MARGIN_DB = 3.0, 0.2
 NETWORK, COLLAPSED, REFERENCE = "#0072b2", "#d55e00", "#555555"  # Okabe and Ito's: apart for colour-blind eyes too
 
 
@@ -64,19 +65,37 @@ def conditions(study: Study, trials: Sequence[Trial]) -> str:
 
 
 def draw_comparison(axes: Axes, trials: Sequence[Trial]) -> None:
-    """A line of dots a variant, one dot a seed, a tick at their mean; collapsed runs as crosses; doing nothing as a dashed line."""
+    """A line of dots a variant, one dot a seed, a tick at their mean; collapsed runs as crosses; doing nothing as a dashed line.
+
+    What lies far below doing nothing is drawn at the left edge, beside its value.
+    """
     groups = by_variant(trials)
+    nothing = trials[0].psnr_input
+    edge = max(nothing - FAR_BELOW_DB, min((row.psnr for row in trials if row.psnr is not None), default=nothing) - MARGIN_DB)
     for place, rows in enumerate(groups.values()):
-        scored = [row for row in rows if row.psnr is not None]
+        scored = [(row.psnr, row.collapsed is not None) for row in rows if row.psnr is not None]
         for collapsed, marker, colour in ((False, "o", NETWORK), (True, "x", COLLAPSED)):
-            values = [row.psnr for row in scored if (row.collapsed is not None) == collapsed and row.psnr is not None]
-            axes.plot(values, [place] * len(values), marker, color=colour, markersize=6, alpha=0.8)
-        if scored:
-            mean = statistics.mean(row.psnr for row in scored if row.psnr is not None)
+            values = [max(psnr, edge) for psnr, ended_so in scored if ended_so == collapsed]
+            axes.plot(values, [place] * len(values), marker, color=colour, markersize=6, alpha=0.8, clip_on=False)
+        mean = statistics.mean(psnr for psnr, _ in scored) if scored else nothing
+        if mean <= edge:
+            axes.annotate(f"{mean:.1f} dB", (edge, place), (8, 0), textcoords="offset points", va="center", fontsize=8, color=COLLAPSED)
+        elif scored:
             axes.plot([mean], [place], "|", color="black", markersize=14)
-    axes.axvline(trials[0].psnr_input, linestyle="--", color=REFERENCE, linewidth=1)
-    axes.text(trials[0].psnr_input, len(groups) - 0.4, "do nothing ", ha="right", va="top", fontsize=8, color=REFERENCE)
+    axes.axvline(nothing, linestyle="--", color=REFERENCE, linewidth=1)
+    axes.annotate(
+        "do nothing",
+        (nothing, 1),
+        (0, 2),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        fontsize=8,
+        color=REFERENCE,
+    )
     axes.set_yticks(range(len(groups)), list(groups))
     axes.set_ylim(len(groups) - 0.4, -0.6)
+    axes.set_xlim(left=edge)
     axes.set_xlabel(f"PSNR, dB ({trials[0].protocol}); dots: seeds, bars: means, crosses: collapsed")
     axes.grid(axis="x", alpha=0.3)

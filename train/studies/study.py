@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from train.metrics import Protocol
 
 QUICK_SETTINGS = ("width=4", "crop_px=32", "window_from_px=32", "window_to_px=32", "pairs=2")
-QUICK_STEPS, QUICK_SEEDS, SEEDS = 100, 1, 3
+QUICK_STEPS, QUICK_SEEDS, SEEDS = 300, 1, 3
 MAKE_SCENES = (
     "`acquire simulate --held-out 10`, `curate static-segments`, `curate rain-diversity`, and "
     "`curate sequences --set hold_out='*holdout-*'` make scenes with truth"

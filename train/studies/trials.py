@@ -32,7 +32,6 @@ from train.validation import HeldOutScene, LabelFree, held_out_scene, validate
 
 LOG_STEPS = 200
 VERSION = 1  # raise when the same run would get other figures
-STILL = 1e-4  # a network whose mean absolute streak lies under this does nothing at all
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ def collapse_of(found: LabelFree) -> str | None:
     """What a network has collapsed to, by what it does to held-out scenes; None where it has not."""
     if found.contrast_kept < WatchSettings().least_contrast:
         return "a constant background"
-    return "no streaks at all" if abs(found.mean_streaks) < STILL and found.pair_gap > 0 else None
+    return "no streaks at all" if found.mean_streaks == 0 else None
 
 
 def _trial(study: Study, variant: Variant, run: Run, trial_id: str, pictures: HeldOut, judged: Sequence[HeldOutScene]) -> Trial:
