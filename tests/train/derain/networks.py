@@ -1,0 +1,25 @@
+"""Networks whose streaks are known: constants, made of a real network without weights."""
+
+from __future__ import annotations
+
+import torch
+
+from train.network import DerainingNetwork, build
+from train.presets import SMALL, changed
+
+
+def takes_out(levels: float, *settings: str) -> DerainingNetwork:
+    """A network whose streaks are `levels` of 255 everywhere."""
+    network = build(changed(SMALL, ("width=2", "fusion=concat", *settings)))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        *_, last = (parameter for name, parameter in network.decoder.named_parameters() if name.endswith("bias"))
+        last += levels / 255
+    return network.eval()
+
+
+def random_network(*settings: str, seed: int = 0) -> DerainingNetwork:
+    """A tiny network as it is before training."""
+    torch.manual_seed(seed)
+    return build(changed(SMALL, ("width=2", *settings))).eval()
