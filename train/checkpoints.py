@@ -1,8 +1,9 @@
 """Checkpoints: the trained network, and all that a run needs to go on to the bit.
 
-Both are safetensors files with JSON in their header, so that nothing is ever unpickled, and both are written atomically: a full disk or
-a kill leaves the last good one. `checkpoint.safetensors` holds the averaged weights, what `load_network` gives and what to pass on;
-`resume.safetensors` holds weights, their average, Adam's moments and the random state while a run is not finished.
+All are safetensors files with JSON in their header, so that nothing is ever unpickled, and all are written atomically: a full disk or
+a kill leaves the last good one. `checkpoint.safetensors` holds averaged weights, what `load_network` gives and what to pass on, and so does
+`last.safetensors`, those after a run's last step; `resume.safetensors` holds weights, their average, Adam's moments, the random state and
+what was measured lately, while a run is not finished.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from train.presets import Preset, preset_from
 FORMAT = 1
 MOMENTS = ("exp_avg", "exp_avg_sq")  # what Adam keeps of each parameter, beside its step
 _ABOUT = "rainlapse"  # the key of our JSON in the file's header
+_BESIDE = "beside."
 
 
 @dataclass
@@ -42,6 +44,10 @@ class Training:
     step: int = 0
     elapsed_s: float = 0.0
 
+    def is_finite(self) -> bool:
+        """Whether all weights are numbers: one that is not spoils all others in a step or two."""
+        return bool(torch.stack([parameter.detach().isfinite().all() for parameter in self.parameters().values()]).all())
+
     def parameters(self) -> dict[str, torch.nn.Parameter]:
         """All that is trained, by name."""
         named = {f"network.{name}": parameter for name, parameter in self.network.named_parameters()}
@@ -53,12 +59,13 @@ def save_network(path: Path, training: Training, about: Mapping[str, Any]) -> No
     _save(path, "network", dict(training.average.state_dict()), _described(training, about))
 
 
-def save_training(path: Path, training: Training, about: Mapping[str, Any]) -> None:
-    """Write all that the run needs to go on to the bit."""
+def save_training(path: Path, training: Training, about: Mapping[str, Any], beside: Mapping[str, Tensor]) -> None:
+    """Write all that the run needs to go on to the bit; `beside`: what is not the training's own."""
     tensors: dict[str, Tensor] = {name: parameter.detach() for name, parameter in training.parameters().items()}
     tensors |= {f"average.{name}": value for name, value in training.average.state_dict().items()}
     for name, parameter in training.parameters().items():
         tensors |= {f"adam.{moment}.{name}": value for moment, value in training.optimiser.state[parameter].items()}
+    tensors |= {f"{_BESIDE}{name}": value for name, value in beside.items()}
     tensors["random_state"] = torch.get_rng_state()
     _save(path, "run", tensors, _described(training, about))
 
@@ -76,10 +83,14 @@ def load_network(path: Path) -> DerainingNetwork:
     return network.eval()
 
 
-def load_training(path: Path, training: Training) -> None:
-    """Bring a freshly built run to the state that `save_training` wrote. Raises InputError as `load_network` does."""
+def load_training(path: Path, training: Training) -> dict[str, Tensor]:
+    """Bring a freshly built run to the state that `save_training` wrote; gives what was saved beside it.
+
+    Raises InputError as `load_network` does.
+    """
     about = read_about(path, "run")
     tensors = _tensors(path)
+    beside = {name.removeprefix(_BESIDE): tensors.pop(name) for name in sorted(tensors) if name.startswith(_BESIDE)}
     torch.set_rng_state(tensors.pop("random_state"))
     targets: dict[str, Tensor] = {name: parameter.data for name, parameter in training.parameters().items()}
     targets |= {f"average.{name}": value for name, value in training.average.state_dict().items()}
@@ -91,10 +102,11 @@ def load_training(path: Path, training: Training) -> None:
             targets |= {f"adam.{moment}.{name}": value for moment, value in state.items()}
     _fill(path, targets, tensors)
     training.step, training.elapsed_s = about["step"], about["elapsed_s"]
+    return beside
 
 
 def start_from(path: Path, training: Training) -> None:
-    """Take a checkpoint's weights as the run's first. Raises InputError when it is of another network."""
+    """Take a checkpoint's weights as the run's first. Raises InputError when it is of another network, or broken."""
     found = preset_of(path, read_about(path, "network")).network
     wanted = training.preset.network
     differing = [
@@ -105,6 +117,8 @@ def start_from(path: Path, training: Training) -> None:
     if differing:
         raise InputError(f"{path}: of another network: {', '.join(differing)}; choose its preset, or name each with --set")
     tensors = _tensors(path)
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+        raise InputError(f"{path}: holds weights that are no finite numbers; name another checkpoint")
     _fill(path, training.network.state_dict(), tensors)
     _fill(path, training.average.state_dict(), tensors)
 

@@ -81,12 +81,10 @@ def place_of_frames(frames: int, device_room: int, host_room: int) -> Place:
     return "host" if frames <= HOST_SHARE * host_room else "file"
 
 
-def device_room(device: torch.device) -> int:
-    """Bytes of the device's memory that are free, or that torch holds for reuse; 0 for the CPU, whose memory is the host's."""
-    if device.type != "cuda":
-        return 0
+def device_memory(device: torch.device) -> int:
+    """Bytes of a GPU's memory that this process may use in all: what is free, and what it holds already."""
     free, _ = torch.cuda.mem_get_info(device)
-    return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return free + torch.cuda.memory_reserved(device)
 
 
 def host_room(root: Path = Path("/")) -> int:

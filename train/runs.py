@@ -24,6 +24,8 @@ from train.runlog import FILE as LOG_FILE
 from train.runlog import read_log
 from train.scenes import scenes_of
 
+COMPUTING = ("accumulate", "compile")  # settings that change how a run's numbers are computed, and not what they are
+
 
 @dataclass(frozen=True)
 class Bounds:
@@ -70,8 +72,13 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """The averaged weights: the run's result."""
+        """The averaged weights that did best on held-out scenes, without truth: the run's result."""
         return self.folder / "checkpoint.safetensors"
+
+    @property
+    def last(self) -> Path:
+        """The averaged weights after the last step; only there once the run is finished."""
+        return self.folder / "last.safetensors"
 
     @property
     def resume(self) -> Path:
@@ -79,11 +86,12 @@ class Run:
         return self.folder / "resume.safetensors"
 
     def known_by(self) -> dict[str, Any]:
-        """What makes it this run and no other, as JSON gives it back. How often it logs or saves does not matter."""
+        """What makes it this run and no other, as JSON gives it back. How often it logs, and how it computes, does not matter."""
         known: dict[str, Any] = {}
         for group, settings in dataclasses.asdict(self.preset).items():
             if isinstance(settings, dict) and group != "watch":
                 known |= settings
+        known = {name: value for name, value in known.items() if name not in COMPUTING}
         known |= {
             "steps": self.bounds.steps,  # in place of the preset's
             "minutes": self.bounds.minutes,
@@ -102,10 +110,10 @@ class Run:
 
     def is_finished(self) -> bool:
         """Whether this very run is done already. Raises InputError where another of its name lies in its place."""
-        for path, kind in ((self.checkpoint, "network"), (self.resume, "run")):
+        for path, kind in ((self.checkpoint, "network"), (self.last, "network"), (self.resume, "run")):
             if path.exists():
                 self._refuse_other(read_about(path, kind)["run"])
-        return self.checkpoint.exists() and bool(read_about(self.checkpoint)["finished"])
+        return self.last.exists()
 
     def _refuse_other(self, before: dict[str, Any]) -> None:
         now = self.known_by()
@@ -128,14 +136,14 @@ class Run:
         }
 
     def outcome(self) -> dict[str, object]:
-        """What came of a finished run: its checkpoint, and the last row of its log."""
-        about = read_about(self.checkpoint)
-        rows = read_log(self.folder / LOG_FILE, about["step"])
+        """What came of a finished run: its checkpoint and whose step's weights it holds, and the last row of its log."""
+        about, ended = read_about(self.checkpoint), read_about(self.last)
+        rows = read_log(self.folder / LOG_FILE, ended["step"])
         return {
             "checkpoint": str(self.checkpoint),
-            "step": about["step"],
-            "elapsed_s": about["elapsed_s"],
-            **(dataclasses.asdict(rows[-1]) if rows else {}),
+            "checkpoint_step": about["step"],
+            "elapsed_s": ended["elapsed_s"],
+            **(dataclasses.asdict(rows[-1]) if rows else {"step": ended["step"]}),
         }
 
 

@@ -57,10 +57,12 @@ def test_the_averaged_weights_come_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize("steps", [0, 3])
 def test_a_run_comes_back_whole(tmp_path: Path, steps: int) -> None:
     training = trained(steps=steps)
-    save_training(tmp_path / "resume.safetensors", training, {})
+    save_training(tmp_path / "resume.safetensors", training, {}, {"window": torch.arange(3.0), "terms": torch.empty(0, 5)})
     random_state = torch.get_rng_state()
     other = start(TINY, 7, CPU)
-    load_training(tmp_path / "resume.safetensors", other)
+    beside = load_training(tmp_path / "resume.safetensors", other)
+    assert torch.equal(beside["window"], torch.arange(3.0))
+    assert beside["terms"].shape == (0, 5)
     assert (other.step, other.elapsed_s) == (steps, 1.5)
     assert torch.equal(torch.get_rng_state(), random_state)
     expected, found = everything(training), everything(other)
@@ -87,6 +89,18 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
         start_from(path, start(wider, 0, CPU))
 
 
+def test_broken_weights_are_never_gone_on_with(tmp_path: Path) -> None:
+    training = trained()
+    assert training.is_finite()
+    with torch.no_grad():
+        next(training.average.parameters()).view(-1)[3] = float("nan")
+        next(training.network.parameters()).view(-1)[3] = float("nan")
+    assert not training.is_finite()
+    save_network(tmp_path / "broken.safetensors", training, {})
+    with pytest.raises(InputError, match=r"broken.safetensors: holds weights that are no finite numbers"):
+        start_from(tmp_path / "broken.safetensors", start(TINY, 7, CPU))
+
+
 def rewritten(path: Path, about: dict[str, object] | None, tensors: dict[str, torch.Tensor] | None = None) -> None:
     known = {"rainlapse": json.dumps(about)} if about is not None else {"other": "tool"}
     path.write_bytes(safetensors.torch.save(tensors or safetensors.torch.load_file(path), known))
@@ -98,7 +112,7 @@ def test_what_is_no_checkpoint_of_ours_is_refused(tmp_path: Path) -> None:
         load_network(path)
     save_network(path, trained(), {})
     about = read_about(path)
-    save_training(tmp_path / "resume.safetensors", trained(), {})
+    save_training(tmp_path / "resume.safetensors", trained(), {}, {})
     with pytest.raises(InputError, match=r"holds a run.*checkpoint\.safetensors"):
         load_network(tmp_path / "resume.safetensors")
 

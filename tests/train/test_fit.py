@@ -54,8 +54,9 @@ def planned(world: World, name: str, preset: Preset = PRESET, steps: int | None 
 
 
 def weights(run: Run) -> bytes:
-    tensors = safetensors.torch.load_file(run.checkpoint)
-    return b"".join(tensors[name].numpy().tobytes() for name in sorted(tensors))
+    """Of the chosen network and the last."""
+    files = [safetensors.torch.load_file(path) for path in (run.checkpoint, run.last)]
+    return b"".join(tensors[name].numpy().tobytes() for tensors in files for name in sorted(tensors))
 
 
 # --- schedules ----------------------------------------------------------------------------------------------------------------------
@@ -111,11 +112,13 @@ def test_a_run_leaves_its_files(finished: Run) -> None:
         "checkpoint.safetensors",
         "curves.png",
         "events",
+        "last.safetensors",
         "log.parquet",
         "samples",
     ]
     about = read_about(finished.checkpoint)
-    assert (about["step"], about["finished"]) == (10, True)
+    assert about["step"] == about["choice"]["step"] == 10
+    assert read_about(finished.last)["step"] == 10
     assert load_network(finished.checkpoint).settings == PRESET.network
     rows = read_log(finished.folder / "log.parquet", 10)
     assert [row.step for row in rows] == [5, 10]
@@ -160,7 +163,7 @@ def test_another_run_is_not_overwritten(world: World, finished: Run) -> None:
 def test_minutes_bound_a_run(world: World) -> None:
     run = plan(world.workspace.root / "manifests" / "scenes.parquet", PRESET, minutes=0.01, name="minutes")
     fit(run)
-    about = read_about(run.checkpoint)
+    about = read_about(run.last)
     assert about["elapsed_s"] >= 0.6
     rows = read_log(run.folder / "log.parquet", about["step"])
     assert rows[-1].step == about["step"]
@@ -220,7 +223,7 @@ def test_a_run_goes_on_to_the_bit_after_any_end(world: World) -> None:
     assert end_at(command(world, "broken"), broken, step + 3, signal.SIGTERM) == 1, step
     stopped_at = read_about(broken.resume, "run")["step"]
     assert step + 3 <= stopped_at < 40
-    assert not read_about(broken.checkpoint)["finished"]
+    assert not broken.last.exists()
     done = subprocess.run(command(world, "broken"), env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert f"goes on from step {stopped_at}" in done.stderr
@@ -240,7 +243,7 @@ def test_a_forced_collapse_is_caught_and_the_last_good_checkpoint_kept(world: Wo
     run = planned(world, "collapsed", preset, steps=400)
     with pytest.raises(Collapse, match=r"collapsed to a constant background.*--set structure_weight=3"):
         fit(run)
-    assert not run.checkpoint.exists() or not read_about(run.checkpoint)["finished"]
+    assert not run.last.exists()
 
 
 def test_a_dead_head_is_caught(world: World) -> None:
