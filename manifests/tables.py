@@ -229,8 +229,10 @@ class Withdrawal:
 class Score:
     """One picture scored under one protocol against its clean truth."""
 
-    score_id: Annotated[str, "hash of checkpoint, picture, method and protocol"]
-    method: Annotated[str, "the checkpoint's SHA-256 (first 16 hex digits), `input`, `temporal mean` or `temporal median`"]
+    score_id: Annotated[str, "hash of method, pictures, protocol and the scoring's version: the resume key"]
+    method: Annotated[
+        str, "the checkpoint's SHA-256 (first 16 hex digits), `input`, `temporal mean`, `temporal median`, or what other outputs are called"
+    ]
     protocol: Annotated[Literal["y-prenet", "y-mprnet", "rgb", "spanet"], "how PSNR and SSIM were computed"]
     picture: Annotated[str, "the rainy picture"]
     truth: Annotated[str, "the clean picture"]
@@ -241,8 +243,10 @@ class Score:
     picture_sha256: Annotated[str, "of the rainy picture's file"] = ""
     truth_sha256: Annotated[str, "of the clean picture's file"] = ""
     device: Annotated[str, "what computed it, by name"] = "cpu"
-    versions: Annotated[str, "rainlapse, torch and numpy versions"] = ""
+    versions: Annotated[str, "of rainlapse and of what computes"] = ""
     at: Annotated[datetime | None, "when, UTC"] = None
+    output: Annotated[str | None, "another method's picture, which was scored; null where we computed it"] = None
+    output_sha256: Annotated[str | None, "of that picture's file"] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import inspect
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import click
 
@@ -105,22 +105,41 @@ def fit(
 _SCORE_PROTOCOLS = next(column.choices for column in columns(Score) if column.name == "protocol")
 
 
+def _named_folders(_ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, Path]:
+    """`NAME=DIR` or `DIR`, which is called by the folder's name."""
+    named: dict[str, Path] = {}
+    for text in given:
+        name, equals, folder = text.partition("=")
+        path = Path(folder if equals else text)
+        name = name if equals else path.resolve().name
+        if not name or not path.name or name in named:
+            raise click.BadParameter(f"{text!r}: write NAME=DIR, with another NAME for each")
+        named[name] = path
+    return named
+
+
 @main.command()
-@click.argument("checkpoint", type=FILE)
+@click.argument("checkpoint", type=FILE, required=False)
 @click.argument("scenes", type=FILE, required=False)
 @click.option("--truth", type=FILE, help="The simulator's table of truth; manifests/truth.parquet beside the scenes unless given.")
+@click.option("--pairs", type=click.Path(file_okay=False, path_type=Path), help="A folder of rainy and clean pictures instead of scenes.")
 @click.option(
-    "--pairs", type=click.Path(file_okay=False, path_type=Path), help="A folder with a folder of rainy and one of clean pictures."
+    "--outputs",
+    metavar="[NAME=]DIR",
+    multiple=True,
+    callback=_named_folders,
+    help="Score another method's pictures, named as the rainy ones of --pairs, beside CHECKPOINT or without it. Repeatable.",
 )
 @click.option("--split", type=click.Choice(get_args(Split)), default="test", show_default=True, help="Which scenes.")
 @click.option("--protocol", "protocols", type=click.Choice(_SCORE_PROTOCOLS), multiple=True, help="Repeatable.  [default: y-mprnet, rgb]")
 @workspace_option
 @json_option
 def evaluate(
-    checkpoint: Path,
+    checkpoint: Path | None,
     scenes: Path | None,
     truth: Path | None,
     pairs: Path | None,
+    outputs: dict[str, Path],
     split: Split,
     protocols: tuple[Protocol, ...],
     workspace: Workspace,
@@ -129,20 +148,25 @@ def evaluate(
     """Score CHECKPOINT against clean truth: on the table SCENES, whose clips were simulated, or on --pairs.
 
     PSNR and SSIM by protocol, beside doing nothing and beside the temporal mean and median of each scene. Rows go to scores.parquet in
-    the workspace (that of SCENES where it is named); what is there already is not computed again.
+    the workspace (that of SCENES where it is named); what is there already is not computed again. The pictures that come out worst are
+    drawn in report/.
+
+    Pairs are found by name in the layouts of Rain100L/H, Rain200L/H, Rain12, Rain800, SPANet, DDN (14 rainy pictures to a clean one),
+    DID-MDN (side by side in one picture), GT-RAIN (scenes), and in any two folders such as input and target.
     """
-    if scenes is not None and pairs is not None:
+    if pairs is not None and (scenes is not None or truth is not None):
         raise click.UsageError("name a table of scenes or --pairs, not both")
-    from train.evaluate import PROTOCOLS
-    from train.evaluate import evaluate as score_checkpoint
-    from train.summaries import as_json_lines, as_table
+    if outputs and pairs is None:
+        raise click.UsageError("--outputs are scored on --pairs; name them too")
+    from train.evaluate import DEFAULT_PROTOCOLS
+    from train.evaluate import evaluate as score
+    from train.summaries import as_json_lines, as_table, left_out_in_words
 
     workspace = Workspace.of_table(scenes) if scenes is not None else workspace
-    found = score_checkpoint(
-        checkpoint, scenes, truth=truth, pairs=pairs, split=split, protocols=protocols or PROTOCOLS, workspace=workspace
-    )
-    for line in found.left_out:
-        click.echo(f"left out: {line}", err=True)
+    asked = protocols or DEFAULT_PROTOCOLS
+    found = score(checkpoint, scenes, truth=truth, pairs=pairs, outputs=outputs, split=split, protocols=asked, workspace=workspace)
+    for left in found.left_out:
+        click.echo(f"left out: {left_out_in_words(left)}", err=True)
     for line in found.failed:
         click.echo(f"failed: {line}", err=True)
     click.echo(as_json_lines(found) if as_json else as_table(found))
@@ -154,13 +178,68 @@ def evaluate(
 @click.argument("inputs", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A folder; for one input also a file.")
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+@click.option("--streaks", is_flag=True, help="Write what was taken out too, as NAME-streaks: full scale for a streak from black to white.")
+@click.option("--stabilise", is_flag=True, help="Steady videos of a static camera: less flicker where nothing moves.")
+@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True, help="Of the network.")
+@click.option("--device", help="cpu, cuda or cuda:N; the GPU where there is one.")
 @json_option
-def derain(checkpoint: Path, inputs: tuple[Path, ...], output: Path, overwrite: bool, as_json: bool) -> None:
-    """Remove the rain of INPUTS with CHECKPOINT: pictures, videos, and folders of them.
+def derain(
+    checkpoint: Path,
+    inputs: tuple[Path, ...],
+    output: Path,
+    overwrite: bool,
+    streaks: bool,
+    stabilise: bool,
+    precision: Literal["float32", "bfloat16"],
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """Remove the rain of INPUTS with CHECKPOINT: pictures, videos, and folders of them with all below.
 
-    Pictures (8-bit, RGB or grey) keep their names and types, videos become H.264 in MP4 with their frame times. Memory: whole frames, one
-    at a time; about 0.06 GB times the network's width for each megapixel.
+    Files keep their names and places. Pictures of 8 or 16 bits keep their kind, transparency, EXIF, ICC profile and resolution; videos
+    their size, depth, frame times, rotation tag, colour tags and sound (H.264; HEVC where they have 10 bits). Only their light changes.
+    Large pictures are done by tiles, videos as they stream by. A file that cannot be done is named and leaves nothing behind; the
+    others are done (exit code 3).
     """
     from train.derain import derain as remove_rain
 
-    remove_rain(checkpoint, inputs, output, overwrite=overwrite).finish(as_json)
+    outcome = remove_rain(
+        checkpoint, inputs, output, overwrite=overwrite, streaks=streaks, stabilise=stabilise, precision=precision, device=device
+    )
+    for done in outcome.done:
+        if as_json or done.video is not None:
+            click.echo(json.dumps(done.as_record()) if as_json else done.as_line())
+    outcome.summary.finish(as_json)
+
+
+@main.command()
+@click.argument("checkpoint", type=FILE)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A file for onnx; a folder for safetensors.")
+@click.option("--format", "form", type=click.Choice(["onnx", "safetensors"]), default="onnx", show_default=True, help="What to write.")
+@click.option("--licence", default="unknown", show_default=True, help="Of the weights, as the model card states it (an SPDX name).")
+@click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
+@workspace_option
+@json_option
+def export(checkpoint: Path, output: Path, form: str, licence: str, overwrite: bool, workspace: Workspace, as_json: bool) -> None:
+    """Write CHECKPOINT for use elsewhere: as an ONNX model, or as weights with a model card.
+
+    onnx: takes "picture" (N, 3, H, W), RGB intensities in [0, 1], of any size and number, and gives "background" of the same shape and
+    "streaks"; it is written once onnxruntime gives what the network gives, to 1e-4. Needs pip install 'rainlapse[onnx]'.
+
+    safetensors: model.safetensors, which every command here takes, and README.md, a model card with settings, training data, limits, and
+    the scores that the workspace holds of it.
+    """
+    from train.export import export_onnx, export_safetensors
+
+    if form == "onnx":
+        done = export_onnx(checkpoint, output, overwrite=overwrite)
+    else:
+        done = export_safetensors(checkpoint, output, workspace=workspace, licence=licence, overwrite=overwrite)
+    told: dict[str, object] = {"files": [str(path) for path in done.files], "bytes": sum(path.stat().st_size for path in done.files)}
+    if done.largest_difference is not None:
+        told["largest_difference"] = done.largest_difference
+    click.echo(
+        json.dumps(told)
+        if as_json
+        else "\n".join(f"{key}: {_shown(tuple(value) if isinstance(value, list) else value)}" for key, value in told.items())
+    )

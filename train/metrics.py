@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 import cv2
@@ -26,12 +27,13 @@ from scipy.ndimage import uniform_filter
 from manifests.errors import InputError
 
 Picture: TypeAlias = npt.NDArray[Any]
-Plane: TypeAlias = npt.NDArray[np.float64]
+Planes: TypeAlias = npt.NDArray[np.float64]  # HWC, or HW
 Protocol = Literal["y-prenet", "y-mprnet", "rgb", "spanet"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
 GAUSSIAN_SIDE, GAUSSIAN_SIGMA = 11, 1.5
 UNIFORM_SIDE = 7
+BAND_ROWS = 32  # of SSIM at a time: what stays in the cache needs no fresh memory from the system, which costs as much as the sums
 
 
 def score(picture: Picture, truth: Picture, protocol: Protocol) -> tuple[float, float]:
@@ -39,12 +41,31 @@ def score(picture: Picture, truth: Picture, protocol: Protocol) -> tuple[float, 
 
     Raises InputError where the sizes differ or the picture is smaller than the protocol's window.
     """
-    if picture.shape[:2] != truth.shape[:2]:
-        raise InputError(f"cannot score: the picture is {_size(picture)}, its truth {_size(truth)}; the two must have one size")
-    side = UNIFORM_SIDE if protocol == "spanet" else GAUSSIAN_SIDE
-    if min(picture.shape[:2]) < side:
-        raise InputError(f"cannot score: the picture is {_size(picture)}, the SSIM window of {protocol} needs {side} px each way")
-    return _SCORERS[protocol](picture, truth)
+    return Reference(truth).score(picture, protocol)
+
+
+class Reference:
+    """A clean picture that several others are scored against: what scores need of it alone is computed once a protocol."""
+
+    def __init__(self, truth: Picture) -> None:
+        self.truth = truth
+        self._prepared: dict[Protocol, _Prepared] = {}
+
+    def score(self, picture: Picture, protocol: Protocol) -> tuple[float, float]:
+        """PSNR in dB (infinite for an equal picture) and SSIM of a picture. Raises InputError as the function `score`."""
+        if picture.shape[:2] != self.truth.shape[:2]:
+            raise InputError(f"cannot score: the picture is {_size(picture)}, its truth {_size(self.truth)}; the two must have one size")
+        way = _WAYS[protocol]
+        if min(picture.shape[:2]) < way.window.side:
+            raise InputError(
+                f"cannot score: the picture is {_size(picture)}, the SSIM window of {protocol} needs {way.window.side} px each way"
+            )
+        if protocol not in self._prepared:
+            self._prepared[protocol] = _prepare(self.truth, way)
+        truth = self._prepared[protocol]
+        planes = way.planes(picture)
+        shrunk = _box_downsample(planes) if way.shrinks else planes
+        return _psnr(planes, truth.planes, way.peak), _ssim(shrunk, truth, way.window)
 
 
 def as_8_bit(picture: Picture) -> npt.NDArray[np.uint8]:
@@ -54,80 +75,116 @@ def as_8_bit(picture: Picture) -> npt.NDArray[np.uint8]:
     return np.asarray(np.rint(np.clip(picture, 0, 1) * 255), dtype=np.uint8)
 
 
-def luma(picture: Picture) -> Plane:
+def luma(picture: Picture) -> Planes:
     """Y = 16 + 65.481 R + 128.553 G + 24.966 B (BT.601, limited range) of an 8-bit picture, HW, unrounded, 16 to 235."""
     red, green, blue = np.moveaxis(_rgb(as_8_bit(picture)).astype(np.float64), -1, 0)
     return np.asarray(16 + (65.481 * red + 128.553 * green + 24.966 * blue) / 255, dtype=np.float64)
 
 
-def _score_y_prenet(picture: Picture, truth: Picture) -> tuple[float, float]:
-    picture_y, truth_y = luma(picture), luma(truth)
-    return _psnr(picture_y, truth_y, 255), _ssim_gaussian(_box_downsample(picture_y), _box_downsample(truth_y))
-
-
-def _score_y_mprnet(picture: Picture, truth: Picture) -> tuple[float, float]:
+def _rounded_luma(picture: Picture) -> Planes:
     # MATLAB rounds halves away from zero; luma is positive, so that is floor(y + 0.5)
-    picture_y, truth_y = np.floor(luma(picture) + 0.5), np.floor(luma(truth) + 0.5)
-    return _psnr(picture_y, truth_y, 255), _ssim_gaussian(picture_y, truth_y)
+    return np.floor(luma(picture) + 0.5)
 
 
-def _score_rgb(picture: Picture, truth: Picture) -> tuple[float, float]:
-    picture_HWC, truth_HWC = (_rgb(as_8_bit(x)).astype(np.float64) for x in (picture, truth))
-    by_channel = [_ssim_gaussian(picture_HWC[..., c], truth_HWC[..., c]) for c in range(3)]
-    return _psnr(picture_HWC, truth_HWC, 255), float(np.mean(by_channel))
+def _quantised_rgb(picture: Picture) -> Planes:
+    return _rgb(as_8_bit(picture)).astype(np.float64)
 
 
-def _score_spanet(picture: Picture, truth: Picture) -> tuple[float, float]:
-    picture_HWC, truth_HWC = (_rgb(_as_unit(x)) for x in (picture, truth))
-    by_channel = [_ssim_uniform(picture_HWC[..., c], truth_HWC[..., c]) for c in range(3)]
-    return _psnr(picture_HWC, truth_HWC, 1), float(np.mean(by_channel))
+def _unquantised_rgb(picture: Picture) -> Planes:
+    return _rgb(picture / 255.0 if picture.dtype == np.uint8 else np.clip(picture.astype(np.float64), 0, 1))
 
 
-_SCORERS: dict[Protocol, Callable[[Picture, Picture], tuple[float, float]]] = {
-    "y-prenet": _score_y_prenet,
-    "y-mprnet": _score_y_mprnet,
-    "rgb": _score_rgb,
-    "spanet": _score_spanet,
+def _gaussian_mean(planes: Planes) -> Planes:
+    kernel = cv2.getGaussianKernel(GAUSSIAN_SIDE, GAUSSIAN_SIGMA, cv2.CV_64F)
+    return np.asarray(cv2.sepFilter2D(planes, cv2.CV_64F, kernel, kernel), dtype=np.float64)
+
+
+def _uniform_mean(planes: Planes) -> Planes:
+    return np.asarray(cv2.blur(planes, (UNIFORM_SIDE, UNIFORM_SIDE)), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """What SSIM is computed in; the mean is over the part of the picture where the window lies wholly inside."""
+
+    mean: Callable[[Planes], Planes]  # of each channel, in the window about each pixel
+    side: int  # px
+    covariance_scale: float  # 1 for the population's covariance
+    data_range: float
+
+
+# Wang et al. 2004: C = 6.5025 and 58.5225, population covariance
+_WANG = _Window(_gaussian_mean, GAUSSIAN_SIDE, 1.0, 255)
+# The scikit-image default of 2019: sample covariance, and for floats a data range of 2
+_SCIKIT_IMAGE_2019 = _Window(_uniform_mean, UNIFORM_SIDE, UNIFORM_SIDE**2 / (UNIFORM_SIDE**2 - 1), 2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a protocol scores."""
+
+    planes: Callable[[Picture], Planes]  # what is compared of a picture
+    peak: float
+    window: _Window
+    shrinks: bool = False  # whether SSIM sees pictures shrunk by boxes
+
+
+_WAYS: dict[Protocol, _Way] = {
+    "y-prenet": _Way(luma, 255, _WANG, shrinks=True),
+    "y-mprnet": _Way(_rounded_luma, 255, _WANG),
+    "rgb": _Way(_quantised_rgb, 255, _WANG),
+    "spanet": _Way(_unquantised_rgb, 1, _SCIKIT_IMAGE_2019),
 }
 
 
-def _psnr(picture: Plane, truth: Plane, peak: float) -> float:
-    mean_square = float(np.mean((picture - truth) ** 2))
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A clean picture under one protocol."""
+
+    planes: Planes
+    shrunk: Planes
+    squares: Planes
+    mean: Planes
+    mean_squared: Planes
+
+
+def _prepare(truth: Picture, way: _Way) -> _Prepared:
+    planes = way.planes(truth)
+    shrunk = _box_downsample(planes) if way.shrinks else planes
+    mean = way.window.mean(shrunk)
+    return _Prepared(planes, shrunk, shrunk * shrunk, mean, mean * mean)
+
+
+def _psnr(picture: Planes, truth: Planes, peak: float) -> float:
+    mean_square: float = cv2.norm(picture, truth, cv2.NORM_L2SQR) / picture.size
     return math.inf if mean_square == 0 else 10 * math.log10(peak**2 / mean_square)
 
 
-def _ssim_gaussian(picture: Plane, truth: Plane) -> float:
-    """Wang et al. 2004: 11x11 Gaussian of σ 1.5, population covariance, C = 6.5025 and 58.5225, mean of the valid part."""
-    kernel = cv2.getGaussianKernel(GAUSSIAN_SIDE, GAUSSIAN_SIGMA, cv2.CV_64F)
-
-    def window_mean(plane: Plane) -> Plane:
-        return np.asarray(cv2.sepFilter2D(plane, cv2.CV_64F, kernel, kernel), dtype=np.float64)
-
-    return _ssim(picture, truth, window_mean, 1.0, data_range=255, border=GAUSSIAN_SIDE // 2)
-
-
-def _ssim_uniform(picture: Plane, truth: Plane) -> float:
-    """The scikit-image default of 2019: 7x7 mean, sample covariance, data range 2 for floats, 3 px cropped."""
-
-    def window_mean(plane: Plane) -> Plane:
-        return np.asarray(cv2.blur(plane, (UNIFORM_SIDE, UNIFORM_SIDE)), dtype=np.float64)
-
-    pixels = UNIFORM_SIDE**2
-    return _ssim(picture, truth, window_mean, pixels / (pixels - 1), data_range=2, border=UNIFORM_SIDE // 2)
+def _ssim(picture: Planes, truth: _Prepared, window: _Window) -> float:
+    """Wang et al. 2004, eq. 13: the mean over channels and over the pixels whose window lies wholly inside."""
+    border = window.side // 2
+    height, width = picture.shape[0] - 2 * border, picture.shape[1] - 2 * border
+    total = 0.0
+    for top in range(0, height, BAND_ROWS):
+        rows = slice(top, min(top + BAND_ROWS, height) + 2 * border)
+        total += float(_ssim_map(picture[rows], truth, rows, window)[border:-border, border:-border].sum())
+    return total / int(height * width * math.prod(picture.shape[2:]))
 
 
-def _ssim(x: Plane, y: Plane, window_mean: Callable[[Plane], Plane], covariance_scale: float, data_range: float, border: int) -> float:
-    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
-    mean_x, mean_y = window_mean(x), window_mean(y)
-    variance_x = covariance_scale * (window_mean(x * x) - mean_x**2)
-    variance_y = covariance_scale * (window_mean(y * y) - mean_y**2)
-    covariance = covariance_scale * (window_mean(x * y) - mean_x * mean_y)
-    numerator = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
-    map_HW = numerator / ((mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2))
-    return float(map_HW[border:-border, border:-border].mean())
+def _ssim_map(picture: Planes, truth: _Prepared, rows: slice, window: _Window) -> Planes:
+    """SSIM of each pixel of a band of rows, wrong near its rim. The variances are needed as their sum alone, so three means do."""
+    c1, c2 = (0.01 * window.data_range) ** 2, (0.03 * window.data_range) ** 2
+    mean = window.mean(picture)
+    squares = window.mean(picture * picture + truth.squares[rows])
+    product = window.mean(picture * truth.shrunk[rows])
+    means = mean * truth.mean[rows]
+    mean_squares = mean * mean + truth.mean_squared[rows]
+    covariance = window.covariance_scale * (product - means)
+    variances = window.covariance_scale * (squares - mean_squares)
+    return np.asarray((2 * means + c1) * (2 * covariance + c2) / ((mean_squares + c1) * (variances + c2)), dtype=np.float64)
 
 
-def _box_downsample(plane: Plane) -> Plane:
+def _box_downsample(plane: Planes) -> Planes:
     """Average over boxes of side max(1, round(min(H, W) / 256)) and keep every side-th pixel, as Wang's published code does."""
     side = max(1, math.floor(min(plane.shape) / 256 + 0.5))
     if side == 1:
@@ -135,10 +192,6 @@ def _box_downsample(plane: Plane) -> Plane:
     # MATLAB centres an even window one pixel earlier than scipy does; its `symmetric` border is scipy's `reflect`
     filtered = uniform_filter(plane, side, mode="reflect", origin=-1 if side % 2 == 0 else 0)
     return np.asarray(filtered[::side, ::side], dtype=np.float64)
-
-
-def _as_unit(picture: Picture) -> Plane:
-    return picture / 255.0 if picture.dtype == np.uint8 else np.clip(picture.astype(np.float64), 0, 1)
 
 
 def _rgb(picture: Picture) -> Picture:

@@ -3,36 +3,67 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
-from train.evaluate import OURS, Evaluation
+from train.evaluate import OURS, Evaluation, LeftOut
+from train.results import Result, data_hash
 from train.scoring import INPUT, TEMPORAL_MEAN, TEMPORAL_MEDIAN
+
+NAMED = 5  # of what was left out: the rest is counted
+_REFERENCES = (INPUT, TEMPORAL_MEAN, TEMPORAL_MEDIAN)
 
 
 def as_table(evaluation: Evaluation) -> str:
-    """One line a protocol and method: pictures, PSNR with the gain over doing nothing, SSIM."""
-    lines = [f"{'protocol':10} {'method':16} {'pictures':>8} {'PSNR dB':>8} {'gain':>7} {'SSIM':>7}"]
+    """One line a protocol and method: pictures, PSNR with the gain over doing nothing on the same pictures, SSIM."""
+    wide = max(16, *(len(found.method) for found in evaluation.results))
+    lines = [f"{'protocol':10} {'method':{wide}} {'pictures':>8} {'PSNR dB':>8} {'gain':>7} {'SSIM':>7}"]
     for found in evaluation.results:
-        before = evaluation.result(found.protocol, INPUT).psnr
         psnr = "equal" if found.psnr is None else f"{found.psnr:.2f}"
-        gain = "" if found.psnr is None or before is None or found.method == INPUT else f"{found.psnr - before:+.2f}"
-        lines.append(f"{found.protocol:10} {found.method:16} {found.n:8} {psnr:>8} {gain:>7} {found.ssim:7.4f}")
+        known = found.psnr is not None and found.psnr_input is not None and found.method != INPUT
+        gain = f"{(found.psnr or 0) - (found.psnr_input or 0):+.2f}" if known else ""
+        lines.append(f"{found.protocol:10} {found.method:{wide}} {found.n:8} {psnr:>8} {gain:>7} {found.ssim:7.4f}")
     equal = sum(row.psnr is None for row in evaluation.scores)
     if equal:
         lines.append(f"{equal} scores are of pictures equal to their truth: without a finite PSNR, they are not in its mean")
-    lines.append(f"worst pictures: {evaluation.worst}")
+    lines.append(f"{evaluation.layout}; data {data_hash(evaluation.scores)}, checkpoint {evaluation.checkpoint or 'none'}")
+    if evaluation.worst is not None:
+        lines.append(f"worst pictures: {evaluation.worst}")
     return "\n".join(lines)
 
 
 def as_json_lines(evaluation: Evaluation) -> str:
-    """One object a protocol: `protocol, n, psnr, ssim, psnr_input, ssim_input`, and for scenes the temporal mean's and median's."""
-    lines = []
-    for protocol in dict.fromkeys(found.protocol for found in evaluation.results):
-        methods = {found.method: found for found in evaluation.results if found.protocol == protocol}
-        ours = methods[OURS]
-        line: dict[str, object] = {"protocol": protocol, "n": ours.n, "psnr": ours.psnr, "ssim": ours.ssim}
-        for method in (INPUT, TEMPORAL_MEAN, TEMPORAL_MEDIAN):
-            if method in methods:
-                name = method.replace(" ", "_")
-                line |= {f"psnr_{name}": methods[method].psnr, f"ssim_{name}": methods[method].ssim}
-        lines.append(json.dumps(line))
-    return "\n".join(lines)
+    """One object a protocol and method (doing nothing, where there is no other): `protocol, n, psnr, ssim, psnr_input, ssim_input`, of
+    scenes also the temporal mean's and median's, and what they are of.
+    """
+    methods = [found for found in evaluation.results if found.method not in _REFERENCES]
+    return "\n".join(json.dumps(_line(found, evaluation)) for found in methods or evaluation.results if methods or found.method == INPUT)
+
+
+def left_out_in_words(left: LeftOut) -> str:
+    """How many, and the first of them by name."""
+    more = f", and {len(left.names) - NAMED} more" if len(left.names) > NAMED else ""
+    return f"{len(left.names)} {left.why}: {', '.join(left.names[:NAMED])}{more}"
+
+
+def _line(found: Result, evaluation: Evaluation) -> dict[str, object]:
+    line: dict[str, object] = {"protocol": found.protocol, "n": found.n, "psnr": found.psnr, "ssim": found.ssim}
+    line |= {"psnr_input": found.psnr_input, "ssim_input": found.ssim_input}
+    for other in evaluation.results:
+        if other.protocol == found.protocol and other.method in (TEMPORAL_MEAN, TEMPORAL_MEDIAN):
+            name = other.method.replace(" ", "_")
+            line |= {f"psnr_{name}": other.psnr, f"ssim_{name}": other.ssim}
+    rows = [row for row in evaluation.scores if row.protocol == found.protocol]
+    return line | {
+        "label": found.method,
+        "checkpoint": evaluation.checkpoint if found.method == OURS else None,
+        "data": data_hash(evaluation.scores),
+        "layout": evaluation.layout,
+        "device": rows[0].device,
+        "versions": rows[0].versions,
+        "failed": len(evaluation.failed),
+        "left_out": _told(evaluation.left_out),
+    }
+
+
+def _told(left_out: Sequence[LeftOut]) -> list[dict[str, object]]:
+    return [{"why": left.why, "n": len(left.names), "first": list(left.names[:NAMED])} for left in left_out]

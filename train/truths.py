@@ -33,10 +33,12 @@ class RainyPictures:
     """Rainy pictures that share one clean truth: a scene's frames, or the one picture of a pair."""
 
     frames: tuple[Path, ...]
-    sha256: tuple[str, ...]  # of the frames' files as their table promises; empty where none does
     truth: Path
-    crop: Crop | None  # what part of the truth the frames show; None: all of it
-    scene_id: str | None
+    sha256: tuple[str, ...] = ()  # of the frames' files as their table promises; empty where none does
+    crop: Crop | None = None  # what part of the truth's file the frames show; None: all of it
+    part: Crop | None = None  # what part of their files the frames are; None: all of it
+    scene_id: str | None = None
+    one_scene: bool = False  # whether the frames show one static scene, so that their temporal mean and median mean something
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ def match_truths(rows: Sequence[Scene], workspace: Workspace, truth: Path) -> Sc
             continue
         frames = tuple(workspace.resolve(frame) for frame in row.frames)
         crop = Crop(row.crop_left or 0, row.crop_top or 0, row.width or 0, row.height or 0)
-        found.append(RainyPictures(frames, row.sha256, of_truth.resolve(matched.clean or ""), crop, row.scene_id))
+        clean = of_truth.resolve(matched.clean or "")
+        found.append(RainyPictures(frames, clean, row.sha256, crop, scene_id=row.scene_id, one_scene=True))
     return ScenesWithTruth(tuple(found), tuple(without))
 
 

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from manifests.files import file_sha256, fingerprint
-from manifests.media import read_picture
 from manifests.tables import Truth
 from train.derain import derain_picture
 from train.metrics import Picture, Protocol, score
 from train.network import DerainingNetwork
 from train.pairs import find_pairs
-from train.scoring import clean_picture, rainy_picture
+from train.scoring import clean_picture, frame_sha256, rainy_picture
 from train.studies.study import Study
 from train.truths import RainyPictures, scenes_with_truth
 
@@ -42,15 +41,11 @@ class HeldOut:
 
 def held_out(study: Study) -> HeldOut:
     """What a study is scored on. Raises InputError where a table, folder or picture is missing or nothing can be scored."""
-    if study.pairs is not None:
-        pairs = find_pairs(study.pairs).pairs
-        hashes = [(file_sha256(pair.rainy), file_sha256(pair.clean)) for pair in pairs]
-        rainy, clean = [read_picture(pair.rainy) for pair in pairs], [read_picture(pair.clean) for pair in pairs]
-        return HeldOut(rainy, clean, study.protocol, fingerprint(hashes, study.protocol))
-    chosen = [(group, number) for group in held_out_scenes(study) for number in spread(len(group.frames), FRAMES)]
-    known_by = fingerprint([(group.sha256[number], group.crop, file_sha256(group.truth)) for group, number in chosen], study.protocol)
+    groups = find_pairs(study.pairs).groups if study.pairs is not None else held_out_scenes(study)
+    chosen = [(group, number) for group in groups for number in spread(len(group.frames), FRAMES)]
+    files = [(frame_sha256(group, number), group.part, file_sha256(group.truth), group.crop) for group, number in chosen]
     rainy, clean = [rainy_picture(group, number) for group, number in chosen], [clean_picture(group) for group, _ in chosen]
-    return HeldOut(rainy, clean, study.protocol, known_by)
+    return HeldOut(rainy, clean, study.protocol, fingerprint(files, study.protocol))
 
 
 def held_out_scenes(study: Study) -> Sequence[RainyPictures]:

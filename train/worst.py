@@ -1,0 +1,51 @@
+"""The pictures that come out worst, drawn: rainy, derained, clean, and the error (Cho et al. 2020, Fig. 19)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from manifests.tables import Score
+from manifests.workspace import Workspace
+from train.metrics import Picture
+from train.picture_files import read_rgb
+from train.pictures import before_after
+from train.scoring import INPUT, Method, clean_picture, rainy_picture
+from train.truths import RainyPictures
+
+DRAWN = 4
+ERROR_GAIN = 4
+
+
+def draw_worst(groups: Sequence[RainyPictures], scores: Sequence[Score], method: Method, workspace: Workspace, path: Path) -> None:
+    """Draw the pictures of lowest PSNR under the first protocol, one a truth, with their figures. Raises InputError where one has gone."""
+    protocol = scores[0].protocol
+    places = {
+        (workspace.relative(frame), workspace.relative(group.truth)): (group, number)
+        for group in groups
+        for number, frame in enumerate(group.frames)
+    }
+    before = {(row.picture, row.truth): row for row in scores if row.method == INPUT and row.protocol == protocol}
+    panels: list[list[Picture]] = []
+    captions = []
+    for row in _worst(scores, method.name):
+        group, number = places[row.picture, row.truth]
+        rainy, clean = rainy_picture(group, number), clean_picture(group)
+        derained = method.derain(rainy) if method.derain is not None else read_rgb(method.outputs[group.frames[number]]) / 255
+        panels.append([rainy, derained, clean, np.clip(ERROR_GAIN * np.abs(derained - clean / 255), 0, 1)])
+        captions.append(f"{_figures(before[row.picture, row.truth])} → {_figures(row)} ({protocol}): {row.picture}")
+    before_after(panels, ["rainy", "derained", "clean", f"error x {ERROR_GAIN}"], captions, path)
+
+
+def _worst(scores: Sequence[Score], method: str) -> list[Score]:
+    rows = [row for row in scores if row.method == method and row.protocol == scores[0].protocol and row.psnr is not None]
+    by_truth: dict[str, Score] = {}
+    for row in sorted(rows, key=lambda row: (row.psnr, row.score_id)):
+        by_truth.setdefault(row.truth, row)
+    return list(by_truth.values())[:DRAWN]
+
+
+def _figures(row: Score) -> str:
+    return "equal" if row.psnr is None else f"{row.psnr:.2f} dB {row.ssim:.4f}"
