@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import torch
 from matplotlib.axes import Axes
@@ -21,19 +22,30 @@ SAMPLE_SIDE_PX = 320
 STREAKS_TIMES = 3  # how much brighter streaks are shown
 # Okabe and Ito's colours, told apart by colour-blind eyes too.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
-PANELS: tuple[tuple[str, str, tuple[str, ...], bool], ...] = (
-    ("total loss", "", ("total",), False),
-    ("consistency and structure", "intensity", ("background", "structure"), False),
-    ("reconstruction", "intensity", ("reconstruction",), False),
-    ("directional gradient", "rad", ("directional",), False),
-    ("learning rate and γ", "", ("learning_rate", "gamma"), True),
-    ("contrast of B", "share of std(I)", ("contrast_kept", "contrast_shared"), False),
-    ("mean S", "intensity", ("mean_streaks",), False),
-    ("dead streak pixels", "share", ("dead_fraction",), False),
-    ("held out: PSNR", "dB", ("held_out_score", "held_out_psnr", "held_out_psnr_input"), False),
-    ("held out: distances", "intensity", ("held_out_pair_gap", "held_out_median_distance", "held_out_mean_streaks"), False),
-    ("held out: contrast of B", "share of the median's", ("held_out_contrast_kept",), False),
-    ("speed", "images/s", ("images_per_s",), False),
+
+
+class Panel(NamedTuple):
+    """One panel of the curves."""
+
+    title: str
+    unit: str
+    columns: tuple[str, ...]  # of the log
+    scale: Literal["free", "from zero", "logarithmic"] = "free"
+
+
+PANELS = (
+    Panel("total loss", "", ("total",)),
+    Panel("consistency and structure", "intensity", ("background", "structure"), "from zero"),
+    Panel("reconstruction", "intensity", ("reconstruction",), "from zero"),
+    Panel("directional gradient", "rad", ("directional",), "from zero"),
+    Panel("learning rate and γ", "", ("learning_rate", "gamma"), "logarithmic"),
+    Panel("contrast of B", "share of std(I)", ("contrast_kept", "contrast_shared"), "from zero"),
+    Panel("mean S", "intensity", ("mean_streaks",)),
+    Panel("dead streak pixels", "share", ("dead_fraction",), "from zero"),
+    Panel("held out: PSNR", "dB", ("held_out_score", "held_out_psnr", "held_out_psnr_input")),
+    Panel("held out: distances", "intensity", ("held_out_pair_gap", "held_out_median_distance", "held_out_mean_streaks")),
+    Panel("held out: contrast of B", "share of the median's", ("held_out_contrast_kept",), "from zero"),
+    Panel("speed", "images/s", ("images_per_s",), "from zero"),
 )
 NAMES = {
     "background": "background consistency",
@@ -54,29 +66,29 @@ NAMES = {
 def draw_curves(rows: Sequence[LogRow], path: Path) -> None:
     """The log against the step, one panel a kind of measure."""
     figure = Figure(figsize=(16, 9), layout="constrained")
-    for place, (title, unit, names, logarithmic) in enumerate(PANELS):
-        axes = figure.add_subplot(3, 4, place + 1)
-        drawn = [_draw_curve(axes, rows, name, color) for name, color in zip(names, COLORS, strict=False)]
-        axes.set_title(title, fontsize=10)
-        axes.set_ylabel(unit, fontsize=8)
-        axes.set_xlabel("step", fontsize=8)
-        axes.tick_params(labelsize=8)
-        axes.grid(alpha=0.3)
-        if logarithmic and any(drawn):
-            axes.set_yscale("log")
-        if len(names) > 1 and any(drawn):
-            axes.legend(fontsize=7)
+    for place, panel in enumerate(PANELS):
+        _draw_panel(figure.add_subplot(3, 4, place + 1), rows, panel)
     with write_atomically(path) as file:
         figure.savefig(file, format="png", dpi=100)
 
 
-def _draw_curve(axes: Axes, rows: Sequence[LogRow], name: str, color: str) -> bool:
-    """Draw one column; whether there was anything to draw."""
-    points = [(row.step, getattr(row, name)) for row in rows if getattr(row, name) is not None]
-    if points:
-        marker = "." if len(points) < 30 else ""
-        axes.plot(*zip(*points, strict=True), color=color, linewidth=1.2, marker=marker, label=NAMES.get(name, name))
-    return bool(points)
+def _draw_panel(axes: Axes, rows: Sequence[LogRow], panel: Panel) -> None:
+    for name, color in zip(panel.columns, COLORS, strict=False):
+        points = [(row.step, getattr(row, name)) for row in rows if getattr(row, name) is not None]
+        if points:
+            marker = "." if len(points) < 30 else ""
+            axes.plot(*zip(*points, strict=True), color=color, linewidth=1.2, marker=marker, label=NAMES.get(name, name))
+    axes.set_title(panel.title, fontsize=10)
+    axes.set_ylabel(panel.unit, fontsize=8)
+    axes.set_xlabel("step", fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.grid(alpha=0.3)
+    if panel.scale == "from zero":
+        axes.set_ylim(bottom=0)
+    if panel.scale == "logarithmic" and axes.lines:
+        axes.set_yscale("log")
+    if len(axes.lines) > 1:
+        axes.legend(fontsize=7)
 
 
 def draw_samples(
