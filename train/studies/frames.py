@@ -16,11 +16,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from manifests.files import fingerprint, read_rows
-from manifests.media import Picture
 from manifests.tables import Scene
 from train.presets import Target, changed
 from train.scenes import scenes_of
-from train.scoring import clean_picture, rainy_picture
+from train.scoring import TEMPORAL_MEAN, TEMPORAL_MEDIAN, clean_picture, rainy_picture, temporal_pictures
 from train.studies.comparison import REFERENCE, by_variant, conditions
 from train.studies.held_out import held_out, held_out_scenes, mean_scores
 from train.studies.results import Results, markdown_table, write_figure, write_markdown
@@ -29,7 +28,6 @@ from train.studies.trials import Trial, Variant, mean_and_spread, run_trials, wr
 
 COUNTS = (2, 10, 25, 50, 100)
 TRAINED: dict[Target, str] = {"frame": "ours", "mean": "supervised by the mean", "median": "supervised by the median"}
-AVERAGED = ("temporal mean", "temporal median")
 LINES = ("o-", "s--", "^:", "v-", "D-")
 COLOURS = ("#0072b2", "#56b4e9", "#009e73", "#e69f00", "#d55e00")  # Okabe and Ito's: apart for colour-blind eyes too
 TITLE = "How many frames of a scene (Cho et al. 2020, Fig. 13 and 14)"
@@ -94,16 +92,15 @@ def _averages(study: Study, count: int, seed: int) -> list[Trial]:
     """The temporal mean and median of `count` frames of each held-out scene, drawn by seed, scored as they are."""
     groups = held_out_scenes(study)
     clean = [clean_picture(group) for group in groups]
-    stacks = []
+    averages = []
     for number, group in enumerate(groups):
         chosen = np.random.default_rng([seed, number]).choice(len(group.frames), size=count, replace=False)
-        stacks.append(np.stack([rainy_picture(group, int(frame)) for frame in sorted(chosen)]))
+        averages.append(temporal_pictures([rainy_picture(group, int(frame)) for frame in chosen]))
     nothing = held_out(study)
     psnr_input, ssim_input = nothing.mean_scores(nothing.rainy)
     rows = []
-    for name in AVERAGED:
-        pictures = [_average(stack, name) for stack in stacks]
-        psnr, ssim = mean_scores(pictures, clean, study.protocol)
+    for name in (TEMPORAL_MEAN, TEMPORAL_MEDIAN):
+        psnr, ssim = mean_scores([of_scene[name] for of_scene in averages], clean, study.protocol)
         rows.append(
             Trial(
                 trial_id=fingerprint("average", name, count, seed, nothing.known_by),
@@ -119,11 +116,6 @@ def _averages(study: Study, count: int, seed: int) -> list[Trial]:
             )
         )
     return rows
-
-
-def _average(stack_NHWC: Picture, name: str) -> Picture:
-    centre = stack_NHWC.mean(axis=0) if name == "temporal mean" else np.median(stack_NHWC, axis=0)
-    return (centre / 255).astype(np.float32)
 
 
 def _table(trials: Sequence[Trial], counts: Sequence[int]) -> str:

@@ -24,13 +24,11 @@ TITLE = "Which settings train the network"
 CHANGES: dict[str, tuple[str, ...]] = {
     "as the preset has it": (),
     "Ls 0.1": ("structure_weight=0.1",),
-    "Ls 0.3": ("structure_weight=0.3",),
     "Ls 1": ("structure_weight=1",),
     "Ls 10": ("structure_weight=10",),
     "Ls 3 falling to 0.3": ("gamma_end=0.1",),
     "Lb 0": ("background_weight=0",),
     "Lb 0.3": ("background_weight=0.3",),
-    "Lb 3": ("background_weight=3",),
     "Lv 0": ("directional_weight=0",),
     "Lv 0.1": ("directional_weight=0.1",),
     "Lv 0.1, flat pixels counted": ("directional_weight=0.1", "flat_pixels=counted"),
