@@ -137,8 +137,9 @@ def _trial(study: Study, variant: Variant, run: Run, trial_id: str, pictures: He
         fit(run, study.device)
     except InputError as error:
         return dataclasses.replace(failed, error=str(error))
-    network = load_network(run.checkpoint).to("cuda" if torch.cuda.is_available() else "cpu")
-    about = read_about(run.checkpoint)
+    # The last weights, not those that held-out scenes choose: a row tells what its settings lead to, collapse included.
+    network = load_network(run.last).to("cuda" if torch.cuda.is_available() else "cpu")
+    about = read_about(run.last)
     psnr, ssim = pictures.score_network(network)
     row = dataclasses.replace(
         failed, psnr=psnr, ssim=ssim, parameters=_parameters(network), steps=about["step"], training_s=about["elapsed_s"]
