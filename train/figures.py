@@ -78,6 +78,8 @@ def _draw_panel(axes: Axes, rows: Sequence[LogRow], panel: Panel) -> None:
         if points:
             marker = "." if len(points) < 30 else ""
             axes.plot(*zip(*points, strict=True), color=color, linewidth=1.2, marker=marker, label=NAMES.get(name, name))
+    if not axes.lines:
+        axes.text(0.5, 0.5, "not measured", ha="center", va="center", fontsize=9, transform=axes.transAxes)
     axes.set_title(panel.title, fontsize=10)
     axes.set_ylabel(panel.unit, fontsize=8)
     axes.set_xlabel("step", fontsize=8)
