@@ -87,7 +87,7 @@ def write_photo(file: BinaryIO, photo: Photo, suffix: str) -> None:
         file.write(_deep_png(photo.samples, options))
     else:
         if kind == "JPEG":
-            options = JPEG_DEFAULT | options
+            options = options if "qtables" in options else JPEG_DEFAULT | options
         elif kind == "WEBP":
             options = {**options, "lossless": True}
         samples = photo.samples[..., 0] if channels == 1 else photo.samples
@@ -102,10 +102,12 @@ def _photo(content: bytes, picture: ImageFile.ImageFile) -> Photo:
     pictures = getattr(picture, "n_frames", 1)
     if pictures > 1 and picture.format != "MPO":
         raise InputError(f"holds {pictures} pictures, and one would be kept; split it first")
-    samples = _deep_samples(content, picture) if _bits(content, picture) > 8 else _samples(picture)
-    exif = picture.getexif()
+    deep = _bits(content, picture) > 8
+    samples = _deep_samples(content, picture) if deep else _samples(picture)
+    orientation = picture.getexif().get(ORIENTATION, 1)
+    if kind == "TIFF":  # which Pillow and OpenCV turn upright as they read it
+        orientation = 1
     about = {name: picture.info[name] for name in ("exif", "icc_profile", "dpi", "xmp") if picture.info.get(name)}
-    orientation = exif.get(ORIENTATION, 1)
     return Photo(samples, orientation if orientation in range(1, 9) else 1, about, _of_kind(kind, content, picture), kind)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import av
 import click
 import torch
+from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -21,7 +22,7 @@ from manifests.files import write_atomically
 from manifests.options import Summary
 from manifests.video import open_file
 from train.checkpoints import load_network
-from train.derain.photos import Photo, read_photo, write_photo
+from train.derain.photos import ORIENTATION, Photo, read_photo, write_photo
 from train.derain.plan import Job, plan
 from train.derain.streaks import Deraining, derain_samples
 from train.derain.videos import VideoResult, derain_video
@@ -118,7 +119,9 @@ def _derain_photo(deraining: Deraining, job: Job) -> None:
     with contextlib.ExitStack() as files:
         if job.streaks:
             file = files.enter_context(write_atomically(job.streaks))
-            write_photo(file, Photo(streaks, about={name: photo.about[name] for name in ("exif",) if name in photo.about}), ".png")
+            exif = Image.Exif()
+            exif[ORIENTATION] = photo.orientation
+            write_photo(file, Photo(streaks, about={"exif": exif.tobytes()}), ".png")
         write_photo(files.enter_context(write_atomically(job.target)), photo.with_colours(background), job.target.suffix)
 
 

@@ -22,6 +22,7 @@ LARGEST_BYTES = (1 << 32) - 1  # offsets have 32 bits
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, STRIP_OFFSETS, CHANNELS = 256, 257, 258, 259, 262, 273, 277
 ROWS_A_STRIP, STRIP_SIZES, X_RESOLUTION, Y_RESOLUTION, PLANAR, RESOLUTION_UNIT, PREDICTOR, EXTRA = 278, 279, 282, 283, 284, 296, 317, 338
 XMP, EXIF, ICC, GPS = 700, 34665, 34675, 34853
+ORIENTATION = 274
 DEFLATE, DIFFERENCES, INCHES, UNASSOCIATED_ALPHA = 8, 2, 2, 2
 # How pixels are stored, which is written anew: kind of page, size, bits, compression, colours, strips, tiles, palette, sub-pictures, JPEG.
 STRUCTURE = frozenset({254, 255, *range(256, 260), 262, 263, 266, 273, *range(277, 282), 284, 292, 293, 317, 320, *range(321, 326), 330})
@@ -29,13 +30,14 @@ STRUCTURE |= frozenset({*range(338, 344), 347, *range(512, 522), *range(529, 533
 
 
 def tiff_tags(picture: ImageFile.ImageFile) -> ImageFileDirectory_v2:
-    """The tags of a TIFF that do not say how its pixels are stored, EXIF and GPS among them."""
+    """The tags of a TIFF that do not say how its pixels are stored, EXIF and GPS among them; for upright pixels."""
     kept = ImageFileDirectory_v2()
     source: ImageFileDirectory_v2 = picture.tag_v2  # type: ignore[attr-defined]
     for tag, value in source.items():
         if tag not in STRUCTURE | {EXIF, GPS}:
             kept.tagtype[tag] = source.tagtype[tag]
             kept[tag] = value
+    kept[ORIENTATION] = 1
     _add_directories(kept, picture.getexif())
     return kept
 

@@ -15,7 +15,7 @@ def takes_out(levels: float, *settings: str) -> DerainingNetwork:
         for parameter in network.parameters():
             parameter.zero_()
         *_, last = (parameter for name, parameter in network.decoder.named_parameters() if name.endswith("bias"))
-        last += levels / 255
+        last.add_(levels / 255)
     return network.eval()
 
 
