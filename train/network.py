@@ -126,16 +126,16 @@ def _convolution(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
 def padded_to_stride(picture: Tensor) -> Tensor:
     """Pictures (B, C, H, W), reflected at right and bottom up to multiples of 8."""
     height, width = picture.shape[2:]
-    rows = reflected(torch.arange(-(-height // STRIDE) * STRIDE, device=picture.device), height)
-    columns = reflected(torch.arange(-(-width // STRIDE) * STRIDE, device=picture.device), width)
+    rows = reflected(torch.arange((height + STRIDE - 1) // STRIDE * STRIDE, device=picture.device), height)
+    columns = reflected(torch.arange((width + STRIDE - 1) // STRIDE * STRIDE, device=picture.device), width)
     return picture[:, :, rows][..., columns]
 
 
 def reflected(positions: Tensor, length: int) -> Tensor:
     """Where positions beyond the end of a line of `length` lie once it is reflected there, again and again where it is short."""
-    period = torch.sym_max(2 * length - 2, 1)  # type: ignore[no-untyped-call]
-    folded = positions % period
-    return torch.minimum(folded, 2 * length - 2 - folded)
+    last = torch.full_like(positions, length - 1)  # ONNX takes no remainder by a number that depends on the shape
+    folded = positions % (2 * last).clamp(min=1)
+    return torch.minimum(folded, 2 * last - folded)
 
 
 def multiply_adds(settings: NetworkSettings, height: int, width: int) -> int:
