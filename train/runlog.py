@@ -55,7 +55,7 @@ class RunLog:
     def __init__(self, folder: Path, step: int) -> None:
         """Take up the log of `folder` where a run at `step` stands; what a killed run wrote beyond it is forgotten.
 
-        Raises InputError when the log is damaged.
+        Raises InputError when the log is damaged, or the events cannot be written.
         """
         self.path = folder / FILE
         self.rows = read_log(self.path, step)
@@ -67,9 +67,9 @@ class RunLog:
         if self.tensorboard is not None:
             for row in self.rows:
                 self._add_events(self.tensorboard, row)
-            for of_step, path in samples.items():
+            for of_step in samples:
                 if of_step <= step:
-                    self.tensorboard.add_picture(of_step, "samples", read_picture(path))
+                    self.add_samples(of_step)
 
     def __enter__(self) -> RunLog:
         return self
@@ -92,7 +92,8 @@ class RunLog:
     def add_samples(self, step: int) -> None:
         """Note the sample pictures that were drawn at `samples_path`."""
         if self.tensorboard is not None:
-            self.tensorboard.add_picture(step, "samples", read_picture(self.samples_path(step)))
+            elapsed_s = next((row.elapsed_s for row in reversed(self.rows) if row.step <= step), 0.0)
+            self.tensorboard.add_picture(step, elapsed_s, "samples", read_picture(self.samples_path(step)))
 
     def _add_events(self, tensorboard: TensorBoardLog, row: LogRow) -> None:
         values = dataclasses.asdict(row)

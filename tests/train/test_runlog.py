@@ -1,7 +1,8 @@
 """The run's log: whole at any moment, and TensorBoard's events read back by TensorBoard itself."""
 
 import dataclasses
-import sys
+import importlib.util
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -112,9 +113,29 @@ def test_relative_times_in_tensorboard_are_times_trained(tmp_path: Path) -> None
 
 
 def test_without_tensorboard_the_log_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    find = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "tensorboard" else find(name))
     with RunLog(tmp_path, 0) as log:
         log.add(row(10))
         sheet(log, 10)
     assert read_log(tmp_path / FILE, 10) == [row(10)]
     assert not list(tmp_path.glob("events.*"))
+
+
+def add_rows(log: RunLog, steps: int) -> None:
+    for step in range(1, steps):
+        log.add(row(step))
+
+
+def test_a_full_disk_is_one_error(tmp_path: Path) -> None:
+    """The kernel refuses to let any file grow beyond 3,000 bytes: events do, the log of two rows does not."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with RunLog(tmp_path, 0) as log:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, hard))
+        try:
+            with pytest.raises(InputError, match=r"(tfevents|log\.parquet).*cannot be written.*make room"):
+                add_rows(log, 50)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    kept = read_log(tmp_path / FILE, 50)
+    assert kept == log.rows[: len(kept)]
