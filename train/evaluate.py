@@ -26,6 +26,7 @@ from manifests.options import usable_cores
 from manifests.tables import Scene, Score, Split, Truth
 from manifests.workspace import Workspace
 from train.checkpoints import load_network
+from train.devices import chosen_device, device_name
 from train.inference import remove_rain
 from train.layouts import Found
 from train.metrics import Protocol
@@ -89,13 +90,14 @@ def evaluate(
     outputs: Mapping[str, Path] | None = None,
     split: Split = "test",
     protocols: Sequence[Protocol] = DEFAULT_PROTOCOLS,
+    device: str | None = None,
     workspace: Workspace,
 ) -> Evaluation:
     """Score a checkpoint, and other methods' folders of `outputs` by what they are called, on a folder of pairs or a split's kept scenes.
 
     `scenes` and `truth` are tables, of the workspace unless given; outputs need `pairs`. Rows go to the workspace's scores.parquet, a
     drawing of the worst pictures to its report/. Raises InputError when a table or folder is missing or holds nothing to score, when two
-    pictures of a pair differ in size, when outputs match no picture, and when nothing at all could be scored.
+    pictures of a pair differ in size, when outputs match no picture, when the device is not there, and when nothing at all could be scored.
     """
     if pairs is not None:
         found = find_pairs(pairs)
@@ -105,15 +107,15 @@ def evaluate(
         raise InputError("outputs of other methods are found by the names of rainy pictures: name their folder with --pairs")
     else:
         pictures, others = _of_scenes(scenes or workspace.table(Scene), truth or workspace.table(Truth), split), []
-    network = None if checkpoint is None else load_network(checkpoint).to("cuda" if torch.cuda.is_available() else "cpu")
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    where = chosen_device(device)
+    network = None if checkpoint is None else load_network(checkpoint).to(where)
     name = None if checkpoint is None else file_sha256(checkpoint)[:16]
     with _shared(network) as derain:
         ours = [] if checkpoint is None or name is None else [Method(name, workspace.relative(checkpoint), derain)]
         methods = (*ours, *(method for method, _ in others))
         table = workspace.table(Score)
         known = {row.score_id: row for row in (read_rows(Score, table) if table_exists(table) else [])}
-        context = Context(methods, tuple(dict.fromkeys(protocols)), known, workspace, device)
+        context = Context(methods, tuple(dict.fromkeys(protocols)), known, workspace, device_name(where))
         asked = {"methods": [method.name for method in methods], "pictures": pictures.called, "protocols": list(context.protocols)}
         scores, failed = _score_all(pictures.groups, context, Provenance("train evaluate", asked, dict(pictures.inputs)))
         if not scores:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from manifests.errors import InputError, first_line
 from manifests.media import Picture
@@ -41,6 +41,9 @@ def read_rgb(path: Path) -> Picture:
         raise
     except FileNotFoundError:
         raise InputError(f"{path}: no such picture; has it been moved or deleted?") from None
+    except UnidentifiedImageError:
+        why = "no format that is known" if path.stat().st_size else "it is empty"
+        raise InputError(f"{path}: cannot be read as a picture ({why}); mend it or take it out") from None
     except Exception as error:  # Pillow raises many classes for damaged files
         raise InputError(f"{path}: cannot be read as a picture ({first_line(error)}); mend it or take it out") from error
 

@@ -35,7 +35,7 @@ def draw_worst(groups: Sequence[RainyPictures], scores: Sequence[Score], method:
         rainy, clean = rainy_picture(group, number), clean_picture(group)
         derained = method.derain(rainy) if method.derain is not None else read_rgb(method.outputs[group.frames[number]]) / 255
         panels.append([rainy, derained, clean, np.clip(ERROR_GAIN * np.abs(derained - clean / 255), 0, 1)])
-        captions.append(f"{_figures(before[row.picture, row.truth])} → {_figures(row)} ({protocol}): {row.picture}")
+        captions.append(f"{_figures(before[row.picture, row.truth])}, derained {_figures(row)} ({protocol}): {row.picture}")
     before_after(panels, ["rainy", "derained", "clean", f"error x {ERROR_GAIN}"], captions, path)
 
 
