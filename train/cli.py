@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import os
@@ -70,6 +71,7 @@ def _let_threads_sleep() -> None:
 @click.option("--device", help="cpu, cuda or cuda:N; the GPU where there is one.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the first weights and of the pairs drawn.")
 @click.option("--init", type=FILE, help="A checkpoint whose weights to start from.")
+@click.option("--deterministic", is_flag=True, help="The same bits every time on a GPU, too, and slower; on a CPU they are in any case.")
 @click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Change a setting of the preset, listed above.")
 @dry_run_option
 @json_option
@@ -82,24 +84,31 @@ def fit(
     device: str | None,
     seed: int,
     init: Path | None,
+    deterministic: bool,
     given: tuple[str, ...],
     dry_run: bool,
     as_json: bool,
 ) -> None:
     """Train on the scenes of the table SCENES (manifests/scenes.parquet, or that of a release with pixels); the result is
-    runs/NAME/checkpoint.safetensors.
+    runs/NAME/checkpoint.safetensors, the weights that do best on scenes of split `val`, without truth; last.safetensors holds the last.
 
-    Interrupted, the same command goes on where it stopped; finished, it does nothing.
+    Interrupted, the same command goes on where it stopped; finished, it does nothing. With several GPUs: torchrun --nproc-per-node 2
+    $(which train) fit … divides the pairs of each step among two processes. With --json, a line for each row of the log, then the outcome.
     """
     settings = changed(PRESETS[preset], given)
-    from train.fit import fit as train_run  # torch only when there is something to train
+    from train.distributed import is_first  # torch only when there is something to train
+    from train.fit import fit as train_run
     from train.runs import plan
 
     run = plan(scenes, settings, steps=steps, minutes=minutes, name=name, seed=seed, init=init)
     if not dry_run:
-        train_run(run, device)
+        on_row = (lambda row: click.echo(json.dumps({"event": "logged", **dataclasses.asdict(row)}))) if as_json else None
+        train_run(run, device, deterministic=deterministic, on_row=on_row)
+    if not is_first():
+        return
     told = run.foreseen() if dry_run else run.outcome()
-    click.echo(json.dumps(told) if as_json else "\n".join(f"{key}: {value}" for key, value in told.items()))
+    event = {"event": "planned" if dry_run else "finished"}
+    click.echo(json.dumps(event | told) if as_json else "\n".join(f"{key}: {value}" for key, value in told.items()))
 
 
 _SCORE_PROTOCOLS = next(column.choices for column in columns(Score) if column.name == "protocol")
@@ -132,6 +141,7 @@ def _named_folders(_ctx: click.Context, _option: click.Parameter, given: tuple[s
 )
 @click.option("--split", type=click.Choice(get_args(Split)), default="test", show_default=True, help="Which scenes.")
 @click.option("--protocol", "protocols", type=click.Choice(_SCORE_PROTOCOLS), multiple=True, help="Repeatable.  [default: y-mprnet, rgb]")
+@click.option("--device", help="cpu, cuda or cuda:N; the GPU where there is one.")
 @workspace_option
 @json_option
 def evaluate(
@@ -142,6 +152,7 @@ def evaluate(
     outputs: dict[str, Path],
     split: Split,
     protocols: tuple[Protocol, ...],
+    device: str | None,
     workspace: Workspace,
     as_json: bool,
 ) -> None:
@@ -163,8 +174,17 @@ def evaluate(
     from train.summaries import as_json_lines, as_table, left_out_in_words
 
     workspace = Workspace.of_table(scenes) if scenes is not None else workspace
-    asked = protocols or DEFAULT_PROTOCOLS
-    found = score(checkpoint, scenes, truth=truth, pairs=pairs, outputs=outputs, split=split, protocols=asked, workspace=workspace)
+    found = score(
+        checkpoint,
+        scenes,
+        truth=truth,
+        pairs=pairs,
+        outputs=outputs,
+        split=split,
+        protocols=protocols or DEFAULT_PROTOCOLS,
+        device=device,
+        workspace=workspace,
+    )
     for left in found.left_out:
         click.echo(f"left out: {left_out_in_words(left)}", err=True)
     for line in found.failed:

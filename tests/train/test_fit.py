@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 import os
 import random
 import signal
@@ -293,7 +294,11 @@ def test_the_command_trains_and_tells_its_checkpoint(world: World) -> None:
     assert not (world.workspace.root / "runs" / "by-command").exists()
     done = invoke(*arguments)
     assert done.exit_code == 0, done.output
-    assert "checkpoint.safetensors" in done.stdout
+    *logged, outcome = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["event"], row["step"]) for row in logged] == [("logged", 2), ("logged", 3)]
+    assert outcome["event"] == "finished"
+    assert outcome["checkpoint"].endswith("by-command/checkpoint.safetensors")
+    assert outcome["total"] == logged[-1]["total"]
     assert load_network(world.workspace.root / "runs" / "by-command" / "checkpoint.safetensors").settings.width == 2
 
 
