@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import click
 
-from manifests.columns import columns
+from manifests.columns import columns, refuse_outside
 from manifests.options import parse_settings
 
 Fusion = Literal["dynamic", "dynamic_local", "dynamic_lowrank", "concat", "sum", "product"]
@@ -136,16 +136,18 @@ class WatchSettings:
     """How often a run logs, validates and saves, and when it counts as collapsed."""
 
     log_steps: Annotated[int, "steps between two rows of the log"] = 100
-    validations: Annotated[int, "label-free validations over the run, the last at its end"] = 20
+    validations: Annotated[int, "label-free validations over the run, each with sample pictures, the last at its end"] = 20
     save_minutes: Annotated[float, "time between two checkpoints"] = 10.0
     collapse_steps: Annotated[int, "steps over which collapse is judged"] = 100
     least_contrast: Annotated[float, "collapsed when std(B) falls under this share of the contrast that both frames of a pair share"] = 0.5
-    most_dead: Annotated[float, "collapsed when more than this share of streak pixels is exactly 0"] = 0.9999
+    most_dead: Annotated[float, "collapsed when S is 0, or the same throughout a crop, in more than this share of the pixels"] = 0.9999
 
     def __post_init__(self) -> None:
-        """Raises ValueError for counts below 1."""
-        if min(self.log_steps, self.validations, self.collapse_steps) < 1 or not self.save_minutes >= 0:
-            raise ValueError("log_steps, validations and collapse_steps are at least 1, save_minutes not negative")
+        """Raises ValueError for counts below 1, and for shares and times that there are none of."""
+        if min(self.log_steps, self.validations, self.collapse_steps) < 1:
+            raise ValueError("log_steps, validations and collapse_steps are at least 1")
+        refuse_outside(self, ("save_minutes",))
+        refuse_outside(self, ("least_contrast", "most_dead"), most=1)
 
 
 @dataclass(frozen=True, slots=True)
