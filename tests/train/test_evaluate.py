@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -253,3 +254,132 @@ def test_the_command_ends_with_3_when_some_failed(world: World, checkpoint: Path
     ended = command(checkpoint, world.workspace.table(Scene))
     assert ended.exit_code == 3
     assert "failed: " in ended.stderr
+
+
+def gt_rain_scene(root: Path, frames: int = 3) -> Path:
+    rng = np.random.default_rng(1)
+    clean = background(40, 36, rng)
+    write_png(root / "Oinari_0-0" / "Oinari_0-0-Webcam-C-000.png", clean)
+    for number in range(frames):
+        write_png(root / "Oinari_0-0" / f"Oinari_0-0-Webcam-R-{number:03d}.png", add_streaks(clean, rng))
+    return root
+
+
+def test_a_scene_of_gt_rain_has_temporal_rows(tmp_path: Path, checkpoint: Path, calls: list[Picture]) -> None:
+    found = evaluate(checkpoint, pairs=gt_rain_scene(tmp_path / "GT-RAIN_test"), protocols=["rgb"], workspace=Workspace(tmp_path / "work"))
+    assert {result.method: result.n for result in found.results} == {"ours": 3, "input": 3, "temporal mean": 1, "temporal median": 1}
+    assert found.result("rgb", "temporal median").psnr_input == found.result("rgb", "input").psnr
+    assert {row.scene_id for row in found.scores} == {None}  # a scene of no table
+
+
+def test_outputs_of_other_methods_are_compared_on_the_pictures_that_they_have(
+    tmp_path: Path, checkpoint: Path, calls: list[Picture]
+) -> None:
+    pairs = folder_of_pairs(tmp_path / "pairs")
+    for index in (0, 2):
+        write_png(tmp_path / "PReNet" / f"{index}_out.png", read_picture(pairs / "target" / f"{index}.png") // 2)
+    write_png(tmp_path / "PReNet" / "logo.png", np.zeros((5, 5, 3), np.uint8))
+    outputs = {"PReNet": tmp_path / "PReNet", "nothing": pairs / "input"}
+    found = evaluate(checkpoint, pairs=pairs, outputs=outputs, protocols=["rgb"], workspace=Workspace(tmp_path / "work"))
+    assert [result.method for result in found.results] == ["ours", "PReNet", "nothing", "input"]
+    assert found.left_out == (
+        LeftOut("pictures without an output of PReNet", ("1.png",)),
+        LeftOut("outputs of PReNet without a rainy picture", ("logo.png",)),
+    )
+    clean = [read_picture(pairs / "target" / f"{index}.png") for index in range(3)]
+    expected = np.mean([score(clean[index] // 2, clean[index], "rgb") for index in (0, 2)], axis=0)
+    theirs, nothing = found.result("rgb", "PReNet"), found.result("rgb", "nothing")
+    np.testing.assert_allclose([theirs.psnr or 0, theirs.ssim], expected)
+    without_1 = [score(read_picture(pairs / "input" / f"{index}.png"), clean[index], "rgb")[0] for index in (0, 2)]
+    assert theirs.psnr_input == pytest.approx(np.mean(without_1))
+    assert (nothing.psnr, nothing.ssim) == (found.result("rgb", "input").psnr, found.result("rgb", "input").ssim)
+
+
+def test_outputs_need_no_checkpoint_and_cannot_take_others_names(tmp_path: Path) -> None:
+    pairs = folder_of_pairs(tmp_path / "pairs")
+    workspace = Workspace(tmp_path / "work")
+    found = evaluate(pairs=pairs, outputs={"clean": pairs / "target"}, protocols=["rgb"], workspace=workspace)
+    assert found.checkpoint is None
+    assert found.result("rgb", "clean").psnr is None
+    assert found.result("rgb", "clean").ssim == pytest.approx(1)
+    with pytest.raises(InputError, match="cannot be called 'input'"):
+        evaluate(pairs=pairs, outputs={"input": pairs / "target"}, workspace=workspace)
+    with pytest.raises(InputError, match="--pairs"):
+        evaluate(outputs={"clean": pairs / "target"}, workspace=workspace)
+    nothing = evaluate(pairs=pairs, protocols=["rgb"], workspace=workspace)
+    assert [result.method for result in nothing.results] == ["input"]
+    assert nothing.worst is None
+
+
+def test_the_command_compares_methods_in_one_table_and_tells_what_is_missing(tmp_path: Path) -> None:
+    pairs = folder_of_pairs(tmp_path / "pairs")
+    (pairs / "input" / "2.png").unlink()
+    asked = ("--pairs", pairs, "--outputs", pairs / "target", "--outputs", f"half={pairs / 'input'}", "-C", tmp_path / "work")
+    text = command(*asked)
+    assert text.exit_code == 0
+    assert [line.split()[1] for line in text.stdout.splitlines()[1:4]] == ["target", "half", "input"]
+    assert "left out: 1 pictures without a partner: target/2.png" in text.stderr
+    assert "left out: 1 outputs of target without a rainy picture: 2.png" in text.stderr
+    lines = [json.loads(line) for line in command(*asked, "--json", "--protocol", "rgb").stdout.splitlines()]
+    assert [(line["label"], line["checkpoint"], line["n"], line["failed"]) for line in lines] == [
+        ("target", None, 2, 0),
+        ("half", None, 2, 0),
+    ]
+    assert lines[0]["left_out"][0] == {"why": "pictures without a partner", "n": 1, "first": ["target/2.png"]}
+    for wrong in (("--outputs", pairs / "target"), (*asked, "--outputs", f"half={pairs}"), (*asked, "--truth", tmp_path / "truth.parquet")):
+        assert command(*wrong).exit_code == 2
+
+
+def test_bad_pictures_are_named_and_the_others_scored(tmp_path: Path) -> None:
+    pairs = folder_of_pairs(tmp_path / "pairs", 4)
+    (pairs / "input" / "0.png").write_bytes(b"")
+    (pairs / "target" / "1.png").write_bytes((pairs / "target" / "1.png").read_bytes()[:200])
+    for folder in ("input", "target"):
+        write_png(pairs / folder / "2.png", np.zeros((1, 1, 3), np.uint8))
+    ended = command("--pairs", pairs, "-C", tmp_path / "work", "--protocol", "rgb")
+    assert ended.exit_code == 3
+    assert [line.split()[2] for line in ended.stdout.splitlines()[1:2]] == ["1"]
+    failures = [line for line in ended.stderr.splitlines() if line.startswith("failed: ")]
+    assert len(failures) == 3
+    for failure, words in zip(
+        failures, ("input/0.png: cannot be read", "target/1.png: cannot be read", "input/2.png: cannot score"), strict=True
+    ):
+        assert words in failure
+    write_png(pairs / "target" / "3.png", np.zeros((9, 9, 3), np.uint8))
+    refused = command("--pairs", pairs, "-C", tmp_path / "work", "--protocol", "rgb")
+    assert refused.exit_code == 1
+    assert "input/3.png: 40x36 px, and its clean partner" in refused.stderr
+
+
+def limited_to(size: int, *arguments: str | Path) -> Result:
+    """The command where no file may grow beyond `size` bytes, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        return command(*arguments)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_ends_the_run_in_one_line_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    pairs = folder_of_pairs(tmp_path / "pairs")
+    asked = ("--pairs", pairs, "--outputs", f"same={pairs / 'input'}", "--protocol", "rgb", "-C", tmp_path / "work")
+    for size, scored in ((2_000, 0), (12_000, 6)):  # less than a row; less than the drawing
+        ended = limited_to(size, *asked)
+        assert ended.exit_code == 1
+        assert "File too large" in ended.stderr.splitlines()[-1]
+        assert not [path for path in tmp_path.rglob("*") if path.suffix in (".tmp", ".png") and "pairs" not in path.parts]
+        table = Workspace(tmp_path / "work").table(Score)
+        assert (len(read_rows(Score, table)) if scored else table.exists()) == scored
+    assert command(*asked).exit_code == 0
+
+
+def test_an_output_that_is_something_else_is_named(tmp_path: Path) -> None:
+    pairs = folder_of_pairs(tmp_path / "pairs", 1)
+    table = Workspace(tmp_path / "work").table(Score)
+    table.parent.mkdir(parents=True)
+    table.write_bytes(b"not a table")
+    ended = command("--pairs", pairs, "-C", tmp_path / "work")
+    assert ended.exit_code == 1
+    assert f"{table}: cannot be read as Parquet" in ended.stderr
+    assert table.read_bytes() == b"not a table"
