@@ -164,8 +164,10 @@ def _generator(inputs: int, outputs: int) -> nn.Linear:
 
 def _filtered(features: Tensor, filters: Tensor) -> Tensor:
     """Features (B, inputs, H, W) through a filter a picture, (B, outputs, inputs), and ReLU."""
-    fused = torch.bmm(filters.to(features.dtype), features.flatten(2))
-    return functional.relu(fused.view(-1, filters.shape[1], *features.shape[2:]))
+    batch, inputs, height, width = features.shape
+    positions = features.permute(0, 2, 3, 1).reshape(batch, height * width, inputs)  # no copy: features are channels_last
+    fused = torch.bmm(positions, filters.to(features.dtype).transpose(1, 2))
+    return functional.relu(fused.view(batch, height, width, -1).permute(0, 3, 1, 2))
 
 
 def _filtered_by_position(positions: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
