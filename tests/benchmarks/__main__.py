@@ -9,6 +9,7 @@ import time
 from tests.benchmarks import (
     decode_cost,
     duplicates,
+    evaluate_cost,
     help_time,
     rain_accuracy,
     rain_or_not,
@@ -36,6 +37,7 @@ BENCHMARKS = {
     "rain": rain_accuracy.run,
     "rain-or-not": rain_or_not.run,
     "duplicates": duplicates.run,
+    "evaluate": evaluate_cost.run,
     "redecide": redecide.run,
 }
 
