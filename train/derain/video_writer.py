@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import av
 from av.sidedata.sidedata import Type
+from av.video.reformatter import ColorRange
 
 from manifests.errors import InputError, first_line
 from manifests.video import open_file
+from train.derain.luma_planes import luma_range
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
-ENCODERS = {8: "libx264", 10: "libx265"}  # players know 10 bits in HEVC, and hardly any in H.264
+LEAST_HEVC_PX = 64  # below the side of its largest blocks, x265 (4.1) writes beyond its memory
 OPTIONS = {  # visually lossless
     "libx264": {"crf": "12", "preset": "medium"},
     "libx265": {"crf": "12", "preset": "fast", "x265-params": "log-level=error"},
@@ -35,12 +38,13 @@ class VideoWriter:
         self._start_s = (source.start_time or 0) / av.time_base
         self._tick = stream_in.time_base or Fraction(1, 90_000)
         self._latest: int | None = None
-        encoder = ENCODERS[first.format.components[0].bits]
+        encoder = _encoder(first)
         stream = cast(av.VideoStream, output.add_stream(encoder, rate=stream_in.average_rate, options=OPTIONS[encoder]))
         stream.width, stream.height, stream.pix_fmt = first.width, first.height, first.format.name
         stream.time_base = stream.codec_context.time_base = self._tick
         context = stream.codec_context
-        context.color_range, context.colorspace = first.color_range, first.colorspace
+        context.color_range = ColorRange.JPEG if luma_range(first)[0] == 0 else first.color_range
+        context.colorspace = first.colorspace
         context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
         if stream_in.sample_aspect_ratio:
             context.sample_aspect_ratio = stream_in.sample_aspect_ratio
@@ -127,3 +131,22 @@ class CopiedStreams:
                 yield seconds, packet
         except _DAMAGE as error:
             raise InputError(f"its sound breaks off ({first_line(error)})") from error
+
+
+@contextmanager
+def output_container(file: BinaryIO, suffix: str) -> Iterator[av.container.OutputContainer]:
+    """A video file to write, of the kind that a suffix names. Where the body fails, its error is not hidden by that of closing."""
+    container = av.open(file, "w", format=FORMATS[suffix.lower()])
+    try:
+        yield container
+    except BaseException:
+        with contextlib.suppress(av.FFmpegError, OSError):
+            container.close()
+        raise
+    container.close()
+
+
+def _encoder(frame: av.VideoFrame) -> str:
+    """Players know 10 bits in HEVC, and hardly any in H.264."""
+    deep = frame.format.components[0].bits > 8
+    return "libx265" if deep and min(frame.width, frame.height) >= LEAST_HEVC_PX else "libx264"

@@ -24,7 +24,7 @@ from train.derain.luma_planes import Luma, encodable, intensities, luma_plane, l
 from train.derain.plan import Job
 from train.derain.stabilise import Steadied, steadied
 from train.derain.streaks import Deraining, Floats, subtracted, upright
-from train.derain.video_writer import FORMATS, CopiedStreams, VideoWriter
+from train.derain.video_writer import CopiedStreams, VideoWriter, output_container
 
 AHEAD_FRAMES = 4  # made before they are asked for, of decoded ones and of derained ones
 BATCH_PIXELS = 4_000_000  # that a GPU gets at once
@@ -168,7 +168,7 @@ def _outputs(job: Job, source: av.container.InputContainer, first: _Frame, notes
 
         def opened_at(path: Path) -> av.container.OutputContainer:
             file = open_.enter_context(write_atomically(path))
-            return open_.enter_context(av.open(file, "w", format=FORMATS[path.suffix.lower()]))
+            return open_.enter_context(output_container(file, path.suffix))
 
         streaks = VideoWriter(opened_at(job.streaks), source, first.stored) if job.streaks else None
         output = opened_at(job.target)

@@ -19,7 +19,11 @@ def takes_out(levels: float, *settings: str) -> DerainingNetwork:
     return network.eval()
 
 
-def random_network(*settings: str, seed: int = 0) -> DerainingNetwork:
-    """A tiny network as it is before training."""
-    torch.manual_seed(seed)
-    return build(changed(SMALL, ("width=2", *settings))).eval()
+def random_network(*settings: str, strength: float = 1) -> DerainingNetwork:
+    """A tiny network as it is before training, its streaks so many times as strong."""
+    torch.manual_seed(0)
+    network = build(changed(SMALL, ("width=2", *settings))).eval()
+    *_, last = (parameter for name, parameter in network.decoder.named_parameters() if name.endswith("weight"))
+    with torch.no_grad():
+        last.mul_(strength)
+    return network
