@@ -54,7 +54,7 @@ NAMES = {
     "gamma": "γ",
     "contrast_kept": "kept",
     "contrast_shared": "shared by both frames",
-    "held_out_score": "against the median (score)",
+    "held_out_score": "against the frames' quantile (score)",
     "held_out_psnr": "against the truth",
     "held_out_psnr_input": "doing nothing",
     "held_out_pair_gap": "between two B",

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
-from train.validation import LabelFree
+from train.validation import CLEAN_QUANTILE, LabelFree
 
 LINES = 20  # at least so many lines a run, where there is no terminal
 LONGEST_SILENCE_S = 600.0
@@ -86,8 +86,9 @@ class Reporter:
         """What a validation found, as a line of its own."""
         truth = "" if found.psnr is None else f"; against the truth {found.psnr:.2f} dB, doing nothing {found.psnr_input:.2f} dB"
         self.say(
-            f"{self.label}: step {step}, held-out scenes: score {found.score:.2f} dB (B against the temporal median), "
-            f"mean |B_m - B_n| {found.pair_gap:.4f}, mean S {found.mean_streaks:.4f}, contrast kept {found.contrast_kept:.0%}{truth}"
+            f"{self.label}: step {step}, held-out scenes: score {found.score:.2f} dB (PSNR against the frames' {CLEAN_QUANTILE:.0%} "
+            f"quantile), mean |B_m - B_n| {found.pair_gap:.4f}, mean S {found.mean_streaks:.4f}, "
+            f"contrast kept {found.contrast_kept:.0%}{truth}"
         )
 
 

@@ -40,7 +40,9 @@ class LogRow:
     contrast_kept: Annotated[float, "std(B) / std(I) within crops"]
     contrast_shared: Annotated[float, "what both frames of a pair share of std(I); 1: no rain"]
     dead_fraction: Annotated[float, "share of streak pixels that are exactly 0"]
-    held_out_score: Annotated[float | None, "label-free score of the averaged weights on held-out scenes, dB; picks the checkpoint"] = None
+    held_out_score: Annotated[
+        float | None, "label-free score of the averaged weights on held-out scenes, a PSNR, dB; picks the checkpoint"
+    ] = None
     held_out_pair_gap: Annotated[float | None, "mean |B_m - B_n| of held-out scenes, intensity 0-1"] = None
     held_out_median_distance: Annotated[float | None, "mean |B - temporal median| of held-out scenes, intensity 0-1"] = None
     held_out_mean_streaks: Annotated[float | None, "mean S of held-out scenes, intensity 0-1"] = None

@@ -57,7 +57,7 @@ def literal(scene: SceneFrames, streaks: float, truth: Tensor | None = None) -> 
     """The measures of a network that takes `streaks` from every pixel, in float64 and over lists of pixels."""
     seen = scene.mask[0].numpy()
     stack = scene.frames[:, 0].double().numpy() / 255
-    median = np.median(stack, axis=0)[seen]
+    median, quantile = np.median(stack, axis=0)[seen], np.quantile(stack, 0.4, axis=0)[seen]
     chosen = [stack[round(index * (len(stack) - 1) / 3)] for index in range(4)] if len(stack) >= 4 else list(stack)
     found = [np.clip(picture - streaks, 0, 1)[seen] for picture in chosen]
 
@@ -66,7 +66,7 @@ def literal(scene: SceneFrames, streaks: float, truth: Tensor | None = None) -> 
 
     clean = truth[0].double().numpy()[seen] / 255 if truth is not None else None
     return LabelFree(
-        score=psnr(found, median),
+        score=psnr(found, quantile),
         pair_gap=float(np.mean([np.abs(found[index] - found[index - 1]).mean() for index in range(len(found))])),
         median_distance=float(np.mean([np.abs(picture - median).mean() for picture in found])),
         mean_streaks=streaks,
