@@ -236,7 +236,7 @@ def derain(
 @click.argument("checkpoint", type=FILE)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A file for onnx; a folder for safetensors.")
 @click.option("--format", "form", type=click.Choice(["onnx", "safetensors"]), default="onnx", show_default=True, help="What to write.")
-@click.option("--licence", default="unknown", show_default=True, help="Of the weights, as the model card states it (an SPDX name).")
+@click.option("--licence", default="unknown", show_default=True, help="Of the weights, as the model states it (an SPDX name).")
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
 @workspace_option
 @json_option
@@ -252,7 +252,7 @@ def export(checkpoint: Path, output: Path, form: str, licence: str, overwrite: b
     from train.export import export_onnx, export_safetensors
 
     if form == "onnx":
-        done = export_onnx(checkpoint, output, overwrite=overwrite)
+        done = export_onnx(checkpoint, output, licence=licence, overwrite=overwrite)
     else:
         done = export_safetensors(checkpoint, output, workspace=workspace, licence=licence, overwrite=overwrite)
     told: dict[str, object] = {"files": [str(path) for path in done.files], "bytes": sum(path.stat().st_size for path in done.files)}

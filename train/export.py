@@ -65,7 +65,7 @@ class Deraining(nn.Module):
         return torch.clamp(picture - streaks, 0, 1), streaks
 
 
-def export_onnx(checkpoint: Path, output: Path, *, overwrite: bool = False) -> Exported:
+def export_onnx(checkpoint: Path, output: Path, *, licence: str = "unknown", overwrite: bool = False) -> Exported:
     """Write a checkpoint's network as an ONNX model; it appears once onnxruntime has given what the network gives.
 
     Raises InputError when the checkpoint is none, `output` exists, the extra `[onnx]` is not installed, the weights are too many for one
@@ -81,7 +81,7 @@ def export_onnx(checkpoint: Path, output: Path, *, overwrite: bool = False) -> E
     weights = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
     if weights > MOST_BYTES:
         raise InputError(f"{checkpoint}: has {weights / 2**30:.1f} GiB of weights, and an ONNX file holds 2; use --format safetensors")
-    model = _onnx_model(network, checkpoint)
+    model = _onnx_model(network, checkpoint, licence)
     content = model.SerializeToString()
     difference = _largest_difference(content, network)
     if not difference <= LIKENESS:
@@ -126,7 +126,7 @@ def _write(path: Path, content: bytes) -> None:
         raise InputError(f"{path}: cannot be written ({first_line(error)}); make room, or name another output") from error
 
 
-def _onnx_model(network: DerainingNetwork, checkpoint: Path) -> onnx.ModelProto:
+def _onnx_model(network: DerainingNetwork, checkpoint: Path, licence: str) -> onnx.ModelProto:
     """The network as ONNX, checked, with what is known of it in its metadata and nothing of the machine that made it."""
     import onnx  # an extra; and slow to load
 
@@ -150,6 +150,7 @@ def _onnx_model(network: DerainingNetwork, checkpoint: Path) -> onnx.ModelProto:
         model,
         {
             "rainlapse.checkpoint_sha256": file_sha256(checkpoint),
+            "rainlapse.licence": licence,
             "rainlapse.preset": json.dumps(about["preset"], sort_keys=True),
             "rainlapse.protocol": PROTOCOL,
             "rainlapse.run": json.dumps(about.get("run", {}), sort_keys=True),

@@ -56,7 +56,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def exported(checkpoint: Path) -> Path:
     path = checkpoint.with_name("derain.onnx")
-    done = export_onnx(checkpoint, path)
+    done = export_onnx(checkpoint, path, licence="cc0-1.0")
     assert done.files == (path,)
     assert done.largest_difference is not None
     assert done.largest_difference < 1e-5
@@ -113,7 +113,7 @@ def test_the_model_says_what_it_is_and_where_it_comes_from(exported: Path, check
     props = {prop.key.removeprefix("rainlapse."): prop.value for prop in model.metadata_props}
     assert props["checkpoint_sha256"] == file_sha256(checkpoint)
     assert json.loads(props["preset"])["network"]["kernels"] == [3, 5]
-    assert (json.loads(props["run"]), props["step"]) == (RUN, "1234")
+    assert (json.loads(props["run"]), props["step"], props["licence"]) == (RUN, "1234", "cc0-1.0")
     assert "RGB intensities in [0, 1]" in props["protocol"] == model.doc_string
     (picture,) = model.graph.input
     shapes = [[size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim] for value in (picture, *model.graph.output)]

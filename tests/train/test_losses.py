@@ -241,6 +241,17 @@ def test_theta_has_finite_gradients_where_the_streaks_are_flat() -> None:
     assert not streaks.grad[..., :2, :].any()
 
 
+@given(st.lists(st.sampled_from([0.0, 1e-38, -1e-20, 1e-4, 1e-3, -0.5, 1.0]), min_size=36, max_size=36), st.booleans())
+def test_theta_has_finite_gradients_whatever_the_streaks_are(values: list[float], flat_counted: bool) -> None:
+    """Exact zeros, what vanishes when squared, gradients at the threshold, straight up and straight across."""
+    streaks = torch.tensor(values).view(1, 1, 6, 6).requires_grad_()
+    loss = DirectionalGradientNetwork(1e-3)(streaks, None, flat_counted)
+    assert bool(loss.isfinite())
+    loss.backward()
+    assert streaks.grad is not None
+    assert bool(streaks.grad.isfinite().all())
+
+
 def test_flat_streaks_have_no_direction_loss_unless_they_are_counted() -> None:
     network, flat = DirectionalGradientNetwork(1e-3), torch.full((2, 1, 8, 8), 0.3)
     assert network(flat).item() == 0

@@ -14,7 +14,7 @@ from train.fusion import GLOBAL
 from train.inference import remove_rain
 from train.network import DerainingNetwork
 from train.presets import Color, Deconv, Fusion, NetworkSettings
-from train.tiling import largest_tile_px, reach_px, streaks_by_tiles
+from train.tiling import largest_tile_px, most_pixels, reach_px, streaks_by_tiles
 
 LIKENESS = 1e-4  # of intensities in [0, 1]
 FUSIONS: tuple[Fusion, ...] = get_args(Fusion)
@@ -137,6 +137,22 @@ def test_wide_networks_and_full_precision_take_smaller_tiles() -> None:
     narrow, wide = (DerainingNetwork(NetworkSettings(width=width, kernels=(3,), fusion="sum")) for width in (2, 8))
     assert largest_tile_px(wide, torch.float32) < largest_tile_px(narrow, torch.float32) < largest_tile_px(narrow, torch.bfloat16)
     assert largest_tile_px(wide, torch.float32) % 8 == 0
+
+
+@pytest.mark.parametrize("fusion", ["dynamic", "concat"])
+def test_what_memory_does_not_allow_is_seen_by_tiles_unasked(fusion: Fusion, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = trained_like(NetworkSettings(width=2, kernels=(3,), fusion=fusion, head="linear"))
+    picture = torch.rand(1, 3, 150, 290)
+    whole, _ = remove_rain(network, picture)
+    seen: list[int] = []
+    network.decoder.register_forward_hook(lambda _module, _inputs, streaks: seen.append(streaks[0, 0].numel()))
+    remove_rain(network, picture)
+    monkeypatch.setattr("train.tiling.CPU_BYTES", 40_000 * 100)
+    assert most_pixels(network, torch.float32) < 150 * 290
+    tiled, _ = remove_rain(network, picture)
+    assert len(seen) == 1 + 2 * 3
+    assert max(seen[1:]) < seen[0]
+    assert (tiled - whole).abs().max().item() < LIKENESS
 
 
 def test_many_pictures_that_are_too_large_together_are_seen_one_by_one() -> None:
