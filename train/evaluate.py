@@ -1,13 +1,14 @@
 """`train evaluate`: a checkpoint, and what other methods made, against clean truth, beside doing nothing.
 
 Two inputs: scenes with the simulator's truth, or a folder of rainy and clean pictures. Frames of one scene are also scored by their
-temporal mean and median, which need no network. One row a picture, method and protocol goes to scores.parquet as it is done; a row is
+temporal mean and median, which need no network. One row a picture, method and protocol goes to scores.parquet, within a second; a row is
 known by what it was computed from, so a second run computes what is missing.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -40,6 +41,7 @@ from train.worst import draw_worst
 
 DEFAULT_PROTOCOLS: tuple[Protocol, ...] = ("y-mprnet", "rgb")
 OURS = "ours"
+SAVED_EVERY_S = 1.0  # a kill loses no more; saving each picture by itself would cost as much as scoring it
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,18 +175,31 @@ def _score_all(groups: Sequence[RainyPictures], context: Context, provenance: Pr
     table = context.workspace.table(Score)
     scores: list[Score] = []
     failed: list[str] = []
+    unsaved: list[Score] = []
+    saved_at = time.monotonic()
 
-    def save(outcomes: Sequence[Scored]) -> None:
+    def save() -> None:
+        nonlocal saved_at
+        append_rows(Score, table, unsaved, provenance)
+        unsaved.clear()
+        saved_at = time.monotonic()
+
+    def take(outcomes: Sequence[Scored]) -> None:
         for outcome in outcomes:
-            append_rows(Score, table, [row for row in outcome.rows if row.score_id not in context.known], provenance)
             scores.extend(outcome.rows)
             failed.extend(outcome.failed)
+            unsaved.extend(row for row in outcome.rows if row.score_id not in context.known)
+        if time.monotonic() - saved_at > SAVED_EVERY_S:
+            save()
 
     def fail(_group: RainyPictures, error: str) -> list[Scored]:
         return [Scored((), (error,))]
 
-    with _side_by_side(lambda group: [score_group(group, context)], groups) as work:
-        run_rows(work, groups, name=_name, on_error=fail, save=save, workers=0, timeout_s=float("inf"), label="scoring")
+    try:
+        with _side_by_side(lambda group: [score_group(group, context)], groups) as work:
+            run_rows(work, groups, name=_name, on_error=fail, save=take, workers=0, timeout_s=float("inf"), label="scoring")
+    finally:
+        save()
     if table_exists(table):
         compact(Score, table)
     return scores, failed

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -52,6 +53,7 @@ class Context:
     known: Mapping[str, Score]  # rows that need not be computed, by key
     workspace: Workspace
     device: str  # what computes, by name
+    whole_scene: threading.Lock = field(default_factory=threading.Lock)  # who holds all frames of a scene in memory, of several threads
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,11 @@ def score_group(group: RainyPictures, context: Context) -> Scored:
     """
     scoring = _Scoring(group, context)
     hashes = [scoring.hash_of(number) for number in range(len(group.frames))]
-    temporal = scoring.temporal_rows(hashes)
-    frames = [scoring.score_frame(number, sha256, read=bool(temporal)) for number, sha256 in enumerate(hashes) if sha256]
-    shown = [frame for frame in frames if frame is not None]
-    if temporal and len(shown) == len(group.frames):
-        for method, picture in temporal_pictures(shown).items():
-            scoring.score_picture(temporal[method], picture, str(group.frames[0].parent))
+    for number, sha256 in enumerate(hashes):
+        if sha256 is not None:
+            scoring.score_frame(number, sha256)
+    if group.one_scene and None not in hashes:
+        scoring.score_together(hashlib.sha256("".join(map(str, hashes)).encode()).hexdigest())
     return Scored(tuple(scoring.rows), tuple(scoring.failed))
 
 
@@ -124,18 +125,22 @@ class _Scoring:
             return frame_sha256(self.group, number)
         return None
 
-    def temporal_rows(self, hashes: Sequence[str | None]) -> dict[str, list[Score]]:
-        """Of a scene, the rows of its temporal pictures by method; empty where they are known, or a frame is lost."""
-        if not self.group.one_scene or None in hashes:
-            return {}
-        folder = self.context.workspace.relative(self.group.frames[0].parent)
-        together = hashlib.sha256("".join(map(str, hashes)).encode()).hexdigest()
-        wanted = {method: self._rows(Method(method), folder, together) for method in (TEMPORAL_MEAN, TEMPORAL_MEDIAN)}
+    def score_together(self, sha256: str) -> None:
+        """Score the temporal mean and median of the group's frames."""
+        folder = self.group.frames[0].parent
+        wanted = {
+            name: self._rows(Method(name), self.context.workspace.relative(folder), sha256) for name in (TEMPORAL_MEAN, TEMPORAL_MEDIAN)
+        }
         known = [self._take_known(rows) for rows in wanted.values()]
-        return {} if all(known) else wanted
+        if all(known):
+            return
+        with self._telling(), self.context.whole_scene:
+            made = temporal_pictures([rainy_picture(self.group, number) for number in range(len(self.group.frames))])
+            for name, picture in made.items():
+                self.score_picture(wanted[name], picture, str(folder))
 
-    def score_frame(self, number: int, sha256: str, *, read: bool) -> Picture | None:
-        """Score a frame as it is and as each method has it. Gives it, where it was read or is to be `read` in any case."""
+    def score_frame(self, number: int, sha256: str) -> None:
+        """Score a frame as it is and as each method has it."""
         frame = self.group.frames[number]
         name = self.context.workspace.relative(frame)
         todo: list[tuple[Method, list[Score]]] = []
@@ -146,14 +151,12 @@ class _Scoring:
                 rows = self._rows(method, name, sha256, method.outputs.get(frame))
                 if not self._take_known(rows):
                     todo.append((method, rows))
-        if not todo and not read:
-            return None
+        if not todo:
+            return
         with self._telling():
             picture = rainy_picture(self.group, number)
             for method, rows in todo:
                 self._score_method(method, rows, picture, frame)
-            return picture
-        return None
 
     def score_picture(self, rows: Sequence[Score], picture: Picture | Background, shown: str) -> None:
         """Add the rows, scored; `shown` is what a failure calls the picture."""
