@@ -18,6 +18,7 @@ from acquire.simulator.specification import RainSpecification
 from acquire.simulator.streaks import Streaks, draw_streaks
 
 VISIBLE = 5.0  # grey levels: a pixel counts as rainy when it is brightened by more
+MOST_COVERED = 0.95  # share of a picture that the heaviest rain covers
 MID_GREY = 0.45  # of white: the ground over which density is meant
 LAYER_SHRINKS = 0.62  # a layer's streaks are this much shorter than those of the next nearer one
 CLUMP_COVERS = 1.4  # a clump of smeared noise covers so many times the pixels of one streak, measured
@@ -44,7 +45,7 @@ def frame_rain(rain: RainSpecification, width: int, height: int, generator: np.r
         return FrameRain(
             _cut_noise(rain, orientation, density, brightness, (width, height), generator), orientation, np.zeros(0), np.zeros(0)
         )
-    optical_depth = -math.log1p(-min(density, 0.95))  # streaks overlap, so that cover saturates
+    optical_depth = -math.log1p(-min(density, MOST_COVERED))  # streaks overlap, so that cover saturates
     light = np.zeros((height, width), np.float32)
     lengths, widths = [np.zeros(0)], [np.zeros(0)]
     for length, across, bright, share in _layers(rain):
@@ -161,7 +162,7 @@ def _cut_noise(
     margin = len(kernel) // 2
     noise = generator.standard_normal((size[1] + 2 * margin, size[0] + 2 * margin), np.float32)
     smeared = cv2.filter2D(noise, -1, kernel, borderType=cv2.BORDER_CONSTANT)[margin:-margin, margin:-margin]
-    visible, bright = np.quantile(smeared, [1 - min(density, 0.5), 0.99])
+    visible, bright = np.quantile(smeared, [1 - min(density, MOST_COVERED), 0.99])
     seen = VISIBLE / (1 - rain.bright_ground * MID_GREY)
     steepness = max(brightness - seen, seen) / max(bright - visible, 1e-6)
     return np.asarray(np.maximum(seen + steepness * (smeared - visible), 0.0), np.float32)

@@ -34,15 +34,16 @@ RAIN_RANGES = {  # (lowest, highest) over clips; lengths, widths and brightness 
 }
 WIDE_RAIN_RANGES = {
     "orientation_deg": (45.0, 135.0),
-    "length_px": (8.0, 80.0),
-    "width_px": (0.9, 3.2),
-    "density": (0.05, 0.34),
+    "length_px": (8.0, 100.0),
+    "width_px": (0.9, 5.0),
+    "density": (0.05, 0.36),
     "brightness": (30.0, 150.0),
     "smeared": (0.0, 0.6),
     "defocus_px": (0.1, 1.0),
     "bright_ground": (0.0, 0.55),
+    "frame_variation": (0.1, 0.9),
 }
-_IRRATIONALS = (5**0.5, 2**0.5, 13**0.5 / 2, 3**0.5, 7**0.5, 11**0.5, 10**0.5, 14**0.5)
+_IRRATIONALS = (5**0.5, 2**0.5, 13**0.5 / 2, 3**0.5, 7**0.5, 11**0.5, 10**0.5, 14**0.5, 6**0.5)
 ON_A_STREET = frozenset({"traffic"})  # kinds that need no photo but a procedural street
 _LOGARITHMIC = ("length_px", "width_px", "density", "brightness")
 

@@ -55,7 +55,9 @@ def test_no_two_clips_share_a_rain_parameter(look: Literal["filmed", "wide"], ra
         assert all(low <= value <= high for value in values)
         assert max(values) - min(values) > 0.6 * (high - low)
         nearest = min(abs(one - two) for one, two in combinations(values, 2))
-        assert nearest > (high - low) / (1000 if name not in ("orientation_deg", "smeared", "defocus_px", "bright_ground") else 400), name
+        assert nearest > (high - low) / (
+            1000 if name not in ("orientation_deg", "smeared", "defocus_px", "bright_ground", "frame_variation") else 400
+        ), name
 
 
 def test_adding_clips_leaves_the_others_as_they_are() -> None:
