@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -13,7 +14,7 @@ import click
 
 from manifests.columns import columns
 from manifests.options import EXIT_SOME_FAILED, Commands, dry_run_option, json_option, workspace_option
-from manifests.tables import Score, Split
+from manifests.tables import Scene, Score, Split
 from manifests.workspace import Workspace
 from train.presets import GROUPS, PRESETS, changed
 from train.studies.cli import study
@@ -127,6 +128,11 @@ def _named_folders(_ctx: click.Context, _option: click.Parameter, given: tuple[s
     return named
 
 
+def _fail_in_words(failed: Sequence[str]) -> None:
+    for line in failed:
+        click.echo(f"failed: {line}", err=True)
+
+
 @main.command()
 @click.argument("checkpoint", type=FILE, required=False)
 @click.argument("scenes", type=FILE, required=False)
@@ -139,6 +145,9 @@ def _named_folders(_ctx: click.Context, _option: click.Parameter, given: tuple[s
     callback=_named_folders,
     help="Score another method's pictures, named as the rainy ones of --pairs, beside CHECKPOINT or without it. Repeatable.",
 )
+@click.option(
+    "--real-rain", is_flag=True, help="Scenes whose truth nobody knows: against their temporal medians, in rainy pixels and elsewhere."
+)
 @click.option("--split", type=click.Choice(get_args(Split)), default="test", show_default=True, help="Which scenes.")
 @click.option("--protocol", "protocols", type=click.Choice(_SCORE_PROTOCOLS), multiple=True, help="Repeatable.  [default: y-mprnet, rgb]")
 @click.option("--device", help="cpu, cuda or cuda:N; the GPU where there is one.")
@@ -150,6 +159,7 @@ def evaluate(
     truth: Path | None,
     pairs: Path | None,
     outputs: dict[str, Path],
+    real_rain: bool,
     split: Split,
     protocols: tuple[Protocol, ...],
     device: str | None,
@@ -169,11 +179,19 @@ def evaluate(
         raise click.UsageError("name a table of scenes or --pairs, not both")
     if outputs and pairs is None:
         raise click.UsageError("--outputs are scored on --pairs; name them too")
+    if real_rain and (checkpoint is None or truth is not None or pairs is not None or protocols):
+        raise click.UsageError("--real-rain measures CHECKPOINT on scenes, in luma: without --truth, --pairs and --protocol")
     from train.evaluate import DEFAULT_PROTOCOLS
     from train.evaluate import evaluate as score
-    from train.summaries import as_json_lines, as_table, left_out_in_words
+    from train.real_rain import real_rain as measure
+    from train.summaries import as_json_lines, as_table, left_out_in_words, real_rain_json_lines, real_rain_table
 
     workspace = Workspace.of_table(scenes) if scenes is not None else workspace
+    if real_rain and checkpoint is not None:
+        real = measure(checkpoint, scenes or workspace.table(Scene), split=split, device=device)
+        _fail_in_words(real.failed)
+        click.echo(real_rain_json_lines(real) if as_json else real_rain_table(real))
+        click.get_current_context().exit(EXIT_SOME_FAILED if real.failed else 0)
     found = score(
         checkpoint,
         scenes,
@@ -187,8 +205,7 @@ def evaluate(
     )
     for left in found.left_out:
         click.echo(f"left out: {left_out_in_words(left)}", err=True)
-    for line in found.failed:
-        click.echo(f"failed: {line}", err=True)
+    _fail_in_words(found.failed)
     click.echo(as_json_lines(found) if as_json else as_table(found))
     click.get_current_context().exit(EXIT_SOME_FAILED if found.failed else 0)
 

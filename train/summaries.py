@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 
 from train.evaluate import OURS, Evaluation, LeftOut
+from train.real_rain import RealRainFound, mean_of_scenes
 from train.results import Result, data_hash
 from train.scoring import INPUT, TEMPORAL_MEAN, TEMPORAL_MEDIAN
 
@@ -37,6 +39,28 @@ def as_json_lines(evaluation: Evaluation) -> str:
     """
     methods = [found for found in evaluation.results if found.method not in _REFERENCES]
     return "\n".join(json.dumps(_line(found, evaluation)) for found in methods or evaluation.results if methods or found.method == INPUT)
+
+
+def real_rain_table(found: RealRainFound) -> str:
+    """One line a scene: PSNR against the temporal median before and after, in rainy pixels and elsewhere; then their means."""
+    lines = [f"{'scene':16} {'frames':>6} {'rainy':>6}   in rainy pixels, dB       elsewhere, dB"]
+    for scene in (*found.scenes, mean_of_scenes(found.scenes)):
+        rainy = _change(scene.psnr_rainy_input, scene.psnr_rainy)
+        elsewhere = _change(scene.psnr_elsewhere_input, scene.psnr_elsewhere)
+        lines.append(f"{scene.scene_id:16} {scene.frames:6} {100 * scene.rainy_share:5.1f}%   {rainy:23}   {elsewhere}")
+    return "\n".join(lines)
+
+
+def real_rain_json_lines(found: RealRainFound) -> str:
+    """One object a scene, then one of their means."""
+    scenes = (*found.scenes, mean_of_scenes(found.scenes))
+    return "\n".join(json.dumps(dataclasses.asdict(scene) | {"failed": len(found.failed)}) for scene in scenes)
+
+
+def _change(before: float | None, after: float | None) -> str:
+    if before is None or after is None:
+        return "nothing to compare"
+    return f"{before:5.2f} to {after:5.2f} ({after - before:+.2f})"
 
 
 def left_out_in_words(left: LeftOut) -> str:
