@@ -27,6 +27,7 @@ from train.studies.study import study_folder
 LARGEST_SIDE_PX = 640  # of the picture that is looked at: a larger one is cut about its middle
 MAPS_DRAWN = 6  # a layer, those that vary most
 MAP_COLOURS = "viridis"
+BRIGHTEST_PERCENTILE = 99.5
 
 Plane = npt.NDArray[np.float32]
 
@@ -155,6 +156,9 @@ def _drawn(rainy: Picture, background: Plane, streaks: Plane, layers: dict[str, 
 
 
 def _show(axes: Axes, picture: Picture | Plane, title: str, colours: str | None) -> None:
-    axes.imshow(picture, cmap=colours)
+    brightest = (
+        float(np.percentile(picture, BRIGHTEST_PERCENTILE)) if picture.ndim == 2 else None
+    )  # or a few pixels would darken all others
+    axes.imshow(picture, cmap=colours, vmax=brightest)
     axes.set_title(title, fontsize=8)
     axes.set_axis_off()
