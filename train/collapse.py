@@ -83,7 +83,12 @@ class CollapseWatch:
             return
         signs = self.signs()
         if not math.isfinite(signs.loss):
-            raise Collapse(f"step {step}: the loss is not a finite number; lower the rate (--set learning_rate=…) and use another --name")
+            first = next(place for place, noted in enumerate(self.window) if not bool(noted[-1].isfinite()))
+            broken = step - len(self.window) + first + 1
+            raise Collapse(
+                f"step {broken}: the loss is not a finite number; the last good checkpoint is kept. Lower the rate "
+                "(--set learning_rate=…) and use another --name"
+            )
         if len(self.window) < self.settings.collapse_steps:
             return
         over = f"over the last {len(self.window)} steps"

@@ -3,45 +3,27 @@
 import dataclasses
 import itertools
 import json
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Sequence
+import re
 from pathlib import Path
 
 import click
 import numpy as np
 import pytest
-import safetensors.torch
 import torch
 from click.testing import CliRunner
 
 from manifests.errors import InputError
 from manifests.media import read_picture
+from tests.train.tiny import PRESET, TINY, fit_arguments, planned, weights
 from tests.worlds import World, make_world
 from train.checkpoints import load_network, read_about
 from train.cli import main
 from train.collapse import Collapse
 from train.fit import fit, learning_rate_at, start
-from train.presets import DEFAULT, PAPER, SMALL, NetworkSettings, Preset, changed
-from train.runlog import read_log
+from train.presets import DEFAULT, PAPER, SMALL, NetworkSettings, changed
+from train.runlog import LogRow, read_log
 from train.runs import Bounds, Run, plan
 
-TINY = [
-    "width=2",
-    "kernels=3,5",
-    "pairs=2",
-    "crop_px=16",
-    "window_from_px=16",
-    "window_to_px=24",
-    "log_steps=5",
-    "validations=2",
-    "precision=float32",
-]
-PRESET = changed(SMALL, TINY)
 WATCHED = changed(PRESET, ["collapse_steps=20"])
 
 
@@ -50,14 +32,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return make_world(tmp_path_factory.mktemp("workspace"), scenes=6)
 
 
-def planned(world: World, name: str, preset: Preset = PRESET, steps: int | None = 10, seed: int = 0) -> Run:
-    return plan(world.workspace.root / "manifests" / "scenes.parquet", preset, steps=steps, name=name, seed=seed)
-
-
-def weights(run: Run) -> bytes:
-    """Of the chosen network and the last."""
-    files = [safetensors.torch.load_file(path) for path in (run.checkpoint, run.last)]
-    return b"".join(tensors[name].numpy().tobytes() for tensors in files for name in sorted(tensors))
+@pytest.fixture(autouse=True)
+def no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for the run `finished`, which comes first: they cost more than the runs."""
+    monkeypatch.setattr("train.record.draw_curves", lambda rows, path: None)
 
 
 # --- schedules ----------------------------------------------------------------------------------------------------------------------
@@ -192,48 +170,6 @@ def test_a_table_without_training_scenes_is_refused(tmp_path: Path) -> None:
         planned(world, "none")
 
 
-# --- interruptions ------------------------------------------------------------------------------------------------------------------
-
-
-def command(world: World, name: str, *more: str) -> list[str]:
-    settings = [part for setting in [*TINY, "save_minutes=0", *more] for part in ("--set", setting)]
-    table = str(world.workspace.root / "manifests" / "scenes.parquet")
-    program = "from train.cli import main; main()"
-    return [sys.executable, "-c", program, "fit", table, "--preset", "small", "--steps", "40", "--name", name, *settings]
-
-
-def end_at(arguments: Sequence[str], run: Run, step: int, how: signal.Signals) -> int:
-    """Run a command, send it a signal once `step` is saved, and give its exit status."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE) as process:
-        deadline = time.monotonic() + 100
-        while time.monotonic() < deadline and process.poll() is None:
-            if run.resume.exists() and read_about(run.resume, "run")["step"] >= step:
-                process.send_signal(how)
-                break
-            time.sleep(0.002)
-        process.communicate(timeout=60)
-        return process.returncode
-
-
-def test_a_run_goes_on_to_the_bit_after_any_end(world: World) -> None:
-    whole, broken = planned(world, "whole", steps=40), planned(world, "broken", steps=40)
-    fit(whole)
-    step = random.Random(os.urandom(4)).randint(1, 25)
-    assert end_at(command(world, "broken"), broken, step, signal.SIGKILL) == -signal.SIGKILL, step
-    assert end_at(command(world, "broken"), broken, step + 3, signal.SIGTERM) == 1, step
-    stopped_at = read_about(broken.resume, "run")["step"]
-    assert step + 3 <= stopped_at < 40
-    assert not broken.last.exists()
-    done = subprocess.run(command(world, "broken"), env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert f"goes on from step {stopped_at}" in done.stderr
-    assert weights(broken) == weights(whole), step
-    assert not broken.resume.exists()
-    steps = [row.step for row in read_log(broken.folder / "log.parquet", 40)]
-    assert steps == [row.step for row in read_log(whole.folder / "log.parquet", 40)] == [5, 10, 15, 20, 25, 30, 35, 40]
-
-
 # --- collapse -----------------------------------------------------------------------------------------------------------------------
 
 
@@ -285,9 +221,7 @@ def invoke(*arguments: str) -> click.testing.Result:
 
 
 def test_the_command_trains_and_tells_its_checkpoint(world: World) -> None:
-    table = str(world.workspace.root / "manifests" / "scenes.parquet")
-    settings = [part for setting in TINY for part in ("--set", setting)]
-    arguments = ["fit", table, "--preset", "small", "--steps", "3", "--name", "by-command", *settings, "--json"]
+    arguments = [*fit_arguments(world, "by-command", 3), "--json"]
     foreseen = invoke(*arguments, "--dry-run")
     assert foreseen.exit_code == 0
     assert '"train_scenes": 2' in foreseen.output
@@ -318,6 +252,32 @@ def test_wrong_use_has_its_exit_code(world: World, arguments: list[str], code: i
     done = invoke("fit", str(world.workspace.root / "manifests" / "scenes.parquet"), *arguments)
     assert done.exit_code == code
     assert words in done.output
+
+
+def test_a_table_of_another_kind_is_refused(world: World) -> None:
+    done = invoke("fit", str(world.workspace.root / "manifests" / "rain.parquet"), "--preset", "small")
+    assert done.exit_code == 1
+    assert "rain.parquet" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_checkpoint_of_another_network_is_refused(world: World, finished: Run) -> None:
+    arguments = fit_arguments(world, "other-network", 3, [*TINY, "width=4"])
+    done = invoke(*arguments, "--init", str(finished.checkpoint))
+    assert done.exit_code == 1
+    assert "of another network: width=2 (here 4)" in done.stderr
+
+
+def test_without_a_gpu_a_long_run_says_how_long(world: World, capfd: pytest.CaptureFixture[str]) -> None:
+    run = planned(world, "long", steps=10**6)
+
+    def enough(row: LogRow) -> None:
+        if row.step == 5:
+            raise ConnectionAbortedError
+
+    with pytest.raises(ConnectionAbortedError):
+        fit(run, on_row=enough)
+    assert re.search(r"without a GPU: [\d.]+ images/s, so this will take about \d+:\d\d", capfd.readouterr().err)
 
 
 def test_a_missing_table_is_one_line(tmp_path: Path) -> None:
