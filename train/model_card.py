@@ -105,8 +105,8 @@ def _training(preset: Preset, about: Mapping[str, Any]) -> str:
     return f"""## Training
 - Data: time-lapse scenes (frames of one static view, in which the rain changes), known by the fingerprint `{run.get("scenes", "unknown")}`
   of their ids, splits and masks. No clean picture was used as a target.
-- Weights after {about["step"]:,} steps of {preset.pairs.pairs} pairs of {preset.pairs.crop_px} px crops, seed {run.get("seed", "unknown")}{started};
-  {about["elapsed_s"]:,.0f} s of training.
+- Weights after {about["step"]:,} steps of {preset.pairs.pairs} pairs of {preset.pairs.crop_px} px crops{started};
+  seed {run.get("seed", "unknown")}, {about["elapsed_s"]:,.0f} s of training.
 - Losses: background consistency, structure similarity, directional gradient and reconstruction (equations 2 to 8 of the paper), weighted
   as the settings below say."""
 
