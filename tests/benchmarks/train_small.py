@@ -1,11 +1,12 @@
-"""What three minutes of training bring on two CPU cores: preset `small` on simulated scenes, scored on held-out ones.
+"""What three minutes of two CPU cores bring: preset `small` on simulated scenes, scored on held-out ones. The demo's scenes and steps.
 
-The demo's scenes. Minutes are the clock's, so this figure wants a machine that does nothing else.
+Processor time is held against three minutes of two cores, since the clock's would depend on what else runs.
 """
 
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import replace
 
 from manifests.tables import Scene
@@ -19,23 +20,25 @@ from train.presets import SMALL
 from train.runs import plan
 from train.scoring import INPUT
 
-MINUTES, GAIN_DB = 3.0, 3.0
+CPU_SECONDS = 2 * 3 * 60.0
+GAIN_DB = 3.0
 PROTOCOL: Protocol = "y-mprnet"
 
 
 def run() -> list[Figure]:
-    """PSNR over doing nothing, on the frames of held-out scenes."""
+    """PSNR over doing nothing on the frames of held-out scenes, and the processor time that the training took."""
     workspace, device = train_world(), chosen_device(None)
-    planned = plan(workspace.table(Scene), replace(SMALL, name="benchmark-small"), minutes=MINUTES)
+    planned = plan(workspace.table(Scene), replace(SMALL, name="benchmark-small"))
     shutil.rmtree(planned.folder, ignore_errors=True)
-    steps: list[int] = []
-    fit(planned, on_row=lambda row: steps.append(row.step))
+    began = time.process_time()
+    fit(planned)
+    spent = time.process_time() - began
     found = evaluate(planned.checkpoint, protocols=(PROTOCOL,), workspace=workspace)
     ours, nothing = found.result(PROTOCOL), found.result(PROTOCOL, INPUT)
     assert ours.psnr is not None
     assert nothing.psnr is not None
-    what = f"`small`, {MINUTES:g} minutes on {device_name(device)}: gain on {ours.n} held-out simulated frames, {PROTOCOL}"
+    what = f"`small`, its {SMALL.optimiser.steps:,} steps on {device_name(device)}"
     return [
-        Figure(what, ours.psnr - nothing.psnr, "dB", GAIN_DB, "at least"),
-        Figure("steps in that time", steps[-1], "", None),
+        Figure(f"{what}: gain on {ours.n} held-out simulated frames, {PROTOCOL}", ours.psnr - nothing.psnr, "dB", GAIN_DB, "at least"),
+        Figure(f"{what}: processor time", spent, "s", CPU_SECONDS),
     ]

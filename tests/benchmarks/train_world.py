@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from acquire.simulator.simulate import SimulateSettings, simulate
+from acquire.simulator.simulate import STAGE_VERSION, SimulateSettings, simulate
 from curate import rain_diversity, sequences, static_segments
 from manifests.files import fingerprint, table_exists
 from manifests.tables import Scene
@@ -17,7 +17,8 @@ SCENES = sequences.SequencesSettings(hold_out=("*holdout-*",), test_fraction=0)
 
 def train_world() -> Workspace:
     """The workspace, with scenes of the splits train, val and test and the truth behind them."""
-    workspace = Workspace(Path(__file__).parents[2] / ".cache" / "train_worlds" / fingerprint(WORLD, SCENES))
+    versions = STAGE_VERSION, static_segments.VERSION, rain_diversity.VERSION, sequences.VERSION
+    workspace = Workspace(Path(__file__).parents[2] / ".cache" / "train_worlds" / fingerprint(WORLD, SCENES, versions))
     if not table_exists(workspace.table(Scene)):
         workspace.root.mkdir(parents=True, exist_ok=True)
         simulate(workspace, WORLD, workers=2)
