@@ -203,7 +203,7 @@ def _quickest(run: Run, machine: Machine, training: Training, deterministic: boo
     example = torch.zeros(images, run.preset.network.channels, side, side, device=machine.device).contiguous(
         memory_format=torch.channels_last
     )
-    say = Reporter(run.name, 0).say
+    say = Reporter(run.name, 0).say if machine.processes.first else lambda text: None
     network = compiled(training.network, "off" if deterministic else settings.compile, example, machine.precision, say)
     return machine.processes.shared(network)
 

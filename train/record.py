@@ -44,7 +44,7 @@ class Record:
         self.run, self.machine, self.training = run, machine, training
         self.held_out, self.shown, self.on_row = held_out, shown, on_row
         self.known = {"run": run.known_by()}
-        self.choice = _choice_of(run)
+        self.choice = _choice_of(run) if training.step else None
         self.terms: list[Tensor] = []  # of the steps since the last row of the log
         self.first_step, self.saved_at = training.step, time.monotonic()
         self.first_step_ended = self.saved_at

@@ -46,6 +46,7 @@ def test_too_little_memory_is_no_failure_of_the_compiler(monkeypatch: pytest.Mon
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(900)
 def test_a_compiled_network_is_the_network() -> None:
     """Streaks and gradients."""
     network, said = build(PRESET), list[str]()
