@@ -85,9 +85,10 @@ class Reporter:
     def tell_validation(self, step: int, found: LabelFree) -> None:
         """What a validation found, as a line of its own."""
         truth = "" if found.psnr is None else f"; against the truth {found.psnr:.2f} dB, doing nothing {found.psnr_input:.2f} dB"
+        quantile = f"{CLEAN_QUANTILE:.0%} quantile"
         self.say(
-            f"{self.label}: step {step}, held-out scenes: score {found.score:.2f} dB (PSNR against the frames' {CLEAN_QUANTILE:.0%} "
-            f"quantile), mean |B_m - B_n| {found.pair_gap:.4f}, mean S {found.mean_streaks:.4f}, "
+            f"{self.label}: step {step}, held-out scenes: score {found.score:.2f} dB, doing nothing {found.score_input:.2f} dB "
+            f"(PSNR against the frames' {quantile}); mean |B_m - B_n| {found.pair_gap:.4f}, mean S {found.mean_streaks:.4f}, "
             f"contrast kept {found.contrast_kept:.0%}{truth}"
         )
 

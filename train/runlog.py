@@ -43,12 +43,13 @@ class LogRow:
     held_out_score: Annotated[
         float | None, "label-free score of the averaged weights on held-out scenes, a PSNR, dB; picks the checkpoint"
     ] = None
+    held_out_score_input: Annotated[float | None, "the same of doing nothing, dB"] = None
     held_out_pair_gap: Annotated[float | None, "mean |B_m - B_n| of held-out scenes, intensity 0-1"] = None
     held_out_median_distance: Annotated[float | None, "mean |B - temporal median| of held-out scenes, intensity 0-1"] = None
     held_out_mean_streaks: Annotated[float | None, "mean S of held-out scenes, intensity 0-1"] = None
     held_out_contrast_kept: Annotated[float | None, "std(B) / std(temporal median) of held-out scenes"] = None
     held_out_psnr: Annotated[float | None, "against the truth, where it is known, dB, full-range luma; chooses nothing"] = None
-    held_out_psnr_input: Annotated[float | None, "the same of doing nothing, dB"] = None
+    held_out_psnr_input: Annotated[float | None, "that of doing nothing, dB"] = None
 
 
 class RunLog:

@@ -45,12 +45,13 @@ class LabelFree:
     """Means over scenes; intensities in [0, 1]. The truth, where it is known, is told and never chooses."""
 
     score: float  # PSNR of B against the frames' quantile, dB, full-range luma: higher is better
+    score_input: float  # the same of doing nothing
     pair_gap: float  # mean |B_m - B_n|
     median_distance: float  # mean |B_m - temporal median|
     mean_streaks: float  # mean S
     contrast_kept: float  # std(B) / std of the temporal median
     psnr: float | None  # of B against the truth, dB, full-range luma; over the scenes that have one
-    psnr_input: float | None  # the same of doing nothing
+    psnr_input: float | None  # that of doing nothing
 
 
 @dataclass(frozen=True)
@@ -114,23 +115,25 @@ def most_seen_window(mask: Tensor, side: int) -> tuple[slice, slice]:
 def validate(network: DerainingNetwork, scenes: Sequence[HeldOutScene], device: torch.device, precision: torch.dtype) -> LabelFree:
     """Measure a network on held-out scenes; only where their masks let training look."""
     per_scene = [_validate_scene(network, scene, device, precision) for scene in scenes]
-    score, gap, distance, streaks, kept = torch.stack([measures for measures, _ in per_scene]).mean(dim=0).tolist()
+    score, score_input, gap, distance, streaks, kept = torch.stack([measures for measures, _ in per_scene]).mean(dim=0).tolist()
     against_truth = [psnr for _, psnr in per_scene if psnr is not None]
     psnr, psnr_input = torch.stack(against_truth).mean(dim=0).tolist() if against_truth else (None, None)
-    return LabelFree(score, gap, distance, streaks, kept, psnr, psnr_input)
+    return LabelFree(score, score_input, gap, distance, streaks, kept, psnr, psnr_input)
 
 
 def _validate_scene(
     network: DerainingNetwork, scene: HeldOutScene, device: torch.device, precision: torch.dtype
 ) -> tuple[Tensor, Tensor | None]:
-    """Of one scene: the label-free measures in their order (5,), and PSNR with and without the network (2,)."""
+    """Of one scene: the label-free measures in their order (6,), and PSNR with and without the network (2,)."""
     pictures = scene.frames.to(device).float() / 255
     median, seen = scene.median.to(device), scene.seen.to(device)
     background, streaks = remove_rain(network, pictures, precision)
     visible, visible_median = background[:, :, seen], median[:, seen]
     kept = visible.std(dim=(1, 2), correction=0).mean() / visible_median.std(correction=0).clamp(min=1e-6)
+    clean_quantile = scene.clean_quantile.to(device)
     measures = [
-        _psnr(background, scene.clean_quantile.to(device), seen),
+        _psnr(background, clean_quantile, seen),
+        _psnr(pictures, clean_quantile, seen),
         (visible - visible.roll(1, dims=0)).abs().mean(),
         (visible - visible_median).abs().mean(),
         streaks[:, :, seen].mean(),

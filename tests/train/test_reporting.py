@@ -89,7 +89,7 @@ def test_a_terminal_shows_a_bar_and_all_terms(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(("psnr", "words"), [(29.5, "against the truth 29.50 dB, doing nothing 26.00 dB"), (None, "contrast kept 98%")])
 def test_a_validation_is_a_line(monkeypatch: pytest.MonkeyPatch, psnr: float | None, words: str) -> None:
     said, written, _ = reporter(monkeypatch, terminal=False)
-    said.tell_validation(300, LabelFree(30.25, 0.01, 0.02, 0.03, 0.98, psnr, None if psnr is None else 26.0))
+    said.tell_validation(300, LabelFree(30.25, 26.5, 0.01, 0.02, 0.03, 0.98, psnr, None if psnr is None else 26.0))
     (line,) = written.getvalue().splitlines()
-    assert line.startswith("train small: step 300, held-out scenes: score 30.25 dB")
+    assert line.startswith("train small: step 300, held-out scenes: score 30.25 dB, doing nothing 26.50 dB (")
     assert line.endswith(words)

@@ -67,6 +67,7 @@ def literal(scene: SceneFrames, streaks: float, truth: Tensor | None = None) -> 
     clean = truth[0].double().numpy()[seen] / 255 if truth is not None else None
     return LabelFree(
         score=psnr(found, quantile),
+        score_input=psnr([picture[seen] for picture in chosen], quantile),
         pair_gap=float(np.mean([np.abs(found[index] - found[index - 1]).mean() for index in range(len(found))])),
         median_distance=float(np.mean([np.abs(picture - median).mean() for picture in found])),
         mean_streaks=streaks,
