@@ -160,6 +160,8 @@ def _other(name: str, folder: Path, found: Found) -> tuple[Method, tuple[LeftOut
         raise InputError(
             f"outputs cannot be called {name!r}, which stands for something else; call them otherwise: --outputs NAME={folder}"
         )
+    if "/" in name:
+        raise InputError(f"outputs cannot be called {name!r}, since the drawing's file is named after them; leave out the slash")
     outputs = find_outputs(folder, found)
     missing = tuple(str(path.relative_to(found.rainy_folder)) for path in outputs.missing)
     extra = tuple(str(path.relative_to(folder)) for path in outputs.without_rainy)

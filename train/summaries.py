@@ -65,8 +65,8 @@ def _change(before: float | None, after: float | None) -> str:
 
 def left_out_in_words(left: LeftOut) -> str:
     """How many, and the first of them by name."""
-    more = f", and {len(left.names) - NAMED} more" if len(left.names) > NAMED else ""
-    return f"{len(left.names)} {left.why}: {', '.join(left.names[:NAMED])}{more}"
+    more = ", …" if len(left.names) > NAMED else ""
+    return f"{left.why}: {len(left.names)} ({', '.join(left.names[:NAMED])}{more})"
 
 
 def _line(found: Result, evaluation: Evaluation) -> dict[str, object]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import resource
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -227,6 +229,7 @@ def test_the_command_prints_a_table_and_json_lines(world: World, checkpoint: Pat
         json.loads(line) for line in command(checkpoint, scenes, "--json", "--protocol", "rgb", "--protocol", "spanet").stdout.splitlines()
     ]
     assert [line["protocol"] for line in lines] == ["rgb", "spanet"]
+    assert list(lines[0])[:6] == ["protocol", "n", "psnr", "ssim", "psnr_input", "ssim_input"]
     found = evaluate(checkpoint, scenes, protocols=["rgb"], workspace=world.workspace)
     ours, nothing = found.result("rgb"), found.result("rgb", "input")
     assert {key: lines[0][key] for key in ("n", "psnr", "ssim", "psnr_input", "ssim_input")} == {
@@ -295,6 +298,25 @@ def test_outputs_of_other_methods_are_compared_on_the_pictures_that_they_have(
     assert (nothing.psnr, nothing.ssim) == (found.result("rgb", "input").psnr, found.result("rgb", "input").ssim)
 
 
+def test_threads_enter_the_network_one_at_a_time_and_rows_keep_their_order(
+    tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered = threading.Lock()
+
+    def derained(_network: DerainingNetwork, picture: Picture) -> npt.NDArray[np.float32]:
+        assert entered.acquire(blocking=False)
+        time.sleep(0.002)
+        entered.release()
+        return one_less(picture)
+
+    monkeypatch.setattr("train.evaluate.load_network", lambda _path: build(SMALL))
+    monkeypatch.setattr("train.evaluate.derained", derained)
+    pairs = folder_of_pairs(tmp_path / "pairs", 12)
+    found = evaluate(checkpoint, pairs=pairs, protocols=["rgb"], workspace=Workspace(tmp_path / "work"))
+    assert found.failed == ()
+    assert [Path(row.picture).stem for row in found.scores if row.method == "input"] == [str(index) for index in range(12)]
+
+
 def test_outputs_need_no_checkpoint_and_cannot_take_others_names(tmp_path: Path) -> None:
     pairs = folder_of_pairs(tmp_path / "pairs")
     workspace = Workspace(tmp_path / "work")
@@ -304,6 +326,8 @@ def test_outputs_need_no_checkpoint_and_cannot_take_others_names(tmp_path: Path)
     assert found.result("rgb", "clean").ssim == pytest.approx(1)
     with pytest.raises(InputError, match="cannot be called 'input'"):
         evaluate(pairs=pairs, outputs={"input": pairs / "target"}, workspace=workspace)
+    with pytest.raises(InputError, match="leave out the slash"):
+        evaluate(pairs=pairs, outputs={"a/b": pairs / "target"}, workspace=workspace)
     with pytest.raises(InputError, match="--pairs"):
         evaluate(outputs={"clean": pairs / "target"}, workspace=workspace)
     nothing = evaluate(pairs=pairs, protocols=["rgb"], workspace=workspace)
@@ -318,8 +342,8 @@ def test_the_command_compares_methods_in_one_table_and_tells_what_is_missing(tmp
     text = command(*asked)
     assert text.exit_code == 0
     assert [line.split()[1] for line in text.stdout.splitlines()[1:4]] == ["target", "half", "input"]
-    assert "left out: 1 pictures without a partner: target/2.png" in text.stderr
-    assert "left out: 1 outputs of target without a rainy picture: 2.png" in text.stderr
+    assert "left out: pictures without a partner: 1 (target/2.png)" in text.stderr
+    assert "left out: outputs of target without a rainy picture: 1 (2.png)" in text.stderr
     lines = [json.loads(line) for line in command(*asked, "--json", "--protocol", "rgb").stdout.splitlines()]
     assert [(line["label"], line["checkpoint"], line["n"], line["failed"]) for line in lines] == [
         ("target", None, 2, 0),
