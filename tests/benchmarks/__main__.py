@@ -8,6 +8,7 @@ import time
 
 from tests.benchmarks import (
     decode_cost,
+    derain_cost,
     duplicates,
     evaluate_cost,
     help_time,
@@ -27,6 +28,7 @@ from tests.benchmarks.figure import Figure
 BENCHMARKS = {
     "help": help_time.run,
     "decode": decode_cost.run,
+    "derain": derain_cost.run,
     "release": release_verify.run,
     "rebuild": release_rebuild.run,
     "stills": stills_time.run,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import cv2
-import numpy as np
 
 from train.derain.stabilise import Luma, moves
 
@@ -26,11 +25,12 @@ class Flicker:
     def add(self, *versions: Luma) -> None:
         """The next frame's luma, in each version."""
         if self._before:
-            still = moves(versions[0], self._before[0], self.bits) == 0
+            still = 1 - moves(versions[0], self._before[0], self.bits)
+            count = cv2.countNonZero(still)
             changes = [cv2.absdiff(now, before) for now, before in zip(versions, self._before, strict=True)]
-            sums = [float(change.sum(where=still, dtype=np.float64)) for change in changes]
+            sums = [count * cv2.mean(change, mask=still)[0] for change in changes]
             self._sums = [known + new for known, new in zip(self._sums, sums, strict=True)]
-            self._pixels += int(still.sum())
+            self._pixels += count
         else:
             self._sums = [0.0] * len(versions)
         self._before = versions

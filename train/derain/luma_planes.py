@@ -6,7 +6,7 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
-from train.derain.streaks import Floats, Samples
+from train.derain.streaks import Samples
 
 Luma = Samples  # (H, W)
 
@@ -49,18 +49,9 @@ def luma_range(frame: av.VideoFrame) -> tuple[int, int]:
     return (0, 2**bits - 1) if full else (16 << (bits - 8), 235 << (bits - 8))
 
 
-def intensities(frame: av.VideoFrame) -> Floats:
-    """Luma as stored, (H, W, 1), in [0, 1] from black to white."""
-    black, white = luma_range(frame)
-    scaled = (luma_plane(frame).astype(np.float32) - black) * np.float32(1 / (white - black))
-    clipped: Floats = np.clip(scaled, 0, 1)
-    return clipped[..., None]
-
-
-def rgb(frame: av.VideoFrame) -> Floats:
-    """Colours as stored, (H, W, 3), in [0, 1]."""
-    colours: Floats = np.divide(frame.to_ndarray(format="rgb24"), 255, dtype=np.float32)
-    return colours
+def rgb(frame: av.VideoFrame) -> Samples:
+    """Colours as stored, (H, W, 3), of 8 bits."""
+    return frame.to_ndarray(format="rgb24")
 
 
 def put_luma(frame: av.VideoFrame, luma: Luma, *, grey: bool = False) -> av.VideoFrame:

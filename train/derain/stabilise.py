@@ -24,7 +24,7 @@ Luma = npt.NDArray[Any]  # (H, W), uint8 or uint16
 Floats = npt.NDArray[np.float32]
 
 WINDOW = 15  # frames: a pixel may be covered by what was missed of the rain in 7 of them
-THIN_PX = 7  # of a median filter: what is at most 3 px wide is rain
+THIN_PX = 7  # side of the window most of which must differ: what is at most 3 px wide is rain
 MOVING_LEVELS = 8.0  # of 8 bits: more than noise and what is left of wide streaks
 MARGIN_PX = 9  # round what moves: its soft edges
 STILL_PX = 0.5
@@ -78,9 +78,10 @@ def median(planes: Sequence[Luma]) -> Luma:
 
 def moves(luma: Luma, still: Luma, bits: int = 8) -> npt.NDArray[np.uint8]:
     """1 where a picture differs from another over more than a streak's width, and round there; else 0."""
-    difference = cv2.convertScaleAbs(cv2.absdiff(luma, still), alpha=0.5 ** (bits - 8))
-    coherent = cv2.medianBlur(difference, THIN_PX) > MOVING_LEVELS
-    return np.asarray(cv2.dilate(coherent.astype(np.uint8), np.ones((MARGIN_PX, MARGIN_PX), np.uint8)), np.uint8)
+    differs = cv2.threshold(cv2.absdiff(luma, still), MOVING_LEVELS * 2 ** (bits - 8), 1, cv2.THRESH_BINARY)[1].astype(np.uint8)
+    around = cv2.boxFilter(differs, -1, (THIN_PX, THIN_PX), normalize=False, borderType=cv2.BORDER_REPLICATE)
+    mostly = cv2.threshold(around, THIN_PX**2 // 2, 1, cv2.THRESH_BINARY)[1]
+    return np.asarray(cv2.dilate(mostly, np.ones((MARGIN_PX, MARGIN_PX), np.uint8)), np.uint8)
 
 
 def shift_px(before: Floats, after: Floats) -> float:

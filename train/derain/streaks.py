@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from manifests.errors import InputError
 from train.inference import remove_rain
@@ -39,14 +40,13 @@ class Deraining:
         """Whether the network looks at RGB, and not at luma alone."""
         return self.network.settings.color != "luma"
 
-    def streaks(self, pictures_BCHW: Floats) -> Floats:
-        """The streaks of upright pictures of intensities in [0, 1], C = 1 or 3: (B, H, W), of colours their mean.
+    def streaks(self, pictures_BCHW: Tensor) -> Tensor:
+        """The streaks of upright pictures of intensities in [0, 1], C = 1 or 3, on the network's device: (B, H, W), of colours their mean.
 
         Raises InputError where memory does not suffice.
         """
-        with _memory_told(pictures_BCHW.shape):
-            streaks_BCHW = remove_rain(self.network, torch.from_numpy(pictures_BCHW).to(self.device), self.precision)[1]
-            return np.asarray(streaks_BCHW.mean(dim=1).cpu().numpy())
+        with _memory_told(tuple(pictures_BCHW.shape)):
+            return remove_rain(self.network, pictures_BCHW, self.precision)[1].mean(dim=1)
 
 
 def derain_picture(network: DerainingNetwork, picture: Picture) -> Floats:
@@ -74,15 +74,9 @@ def derain_samples(deraining: Deraining, samples_HWC: Samples, orientation: int 
         for tile in streaks_by_tiles(deraining.network, rainy, precision=deraining.precision):
             grey = tile.streaks.shape[0] > rainy.shape[0]
             found_CHW = (luma(tile.streaks[None])[0] if grey else tile.streaks).cpu().numpy()
-            background[:, tile.rows, tile.columns] = subtracted(rainy[:, tile.rows, tile.columns], full * found_CHW, 0, full)
+            background[:, tile.rows, tile.columns] = np.clip(np.rint(rainy[:, tile.rows, tile.columns] - full * found_CHW), 0, full)
             streaks[:, tile.rows, tile.columns] = np.clip(np.rint(full * found_CHW.mean(axis=0)), 0, full)
     return background_HWC, streaks_HW1
-
-
-def subtracted(samples: Samples, streaks: Floats, black: float, white: float) -> Samples:
-    """Samples minus streaks in the same units, rounded. What lies beyond black or white already goes no further."""
-    least, most = np.minimum(samples, black), np.maximum(samples, white)
-    return np.asarray(np.clip(np.rint(samples - streaks), least, most).astype(samples.dtype))
 
 
 def upright(samples_HWC: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:

@@ -8,27 +8,27 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
+import torch
 
 from manifests.errors import InputError
 from manifests.files import write_atomically
 from manifests.video import declared_duration_s, opened, timed
 from train.derain.ahead import ahead
 from train.derain.flicker import Flicker
-from train.derain.luma_planes import Luma, encodable, intensities, luma_plane, luma_range, put_luma, rgb
+from train.derain.luma_planes import Luma, encodable, luma_plane, luma_range, put_luma, rgb
 from train.derain.plan import Job
 from train.derain.stabilise import Steadied, steadied
-from train.derain.streaks import Deraining, Floats, subtracted, upright
+from train.derain.streaks import Deraining
 from train.derain.video_writer import CopiedStreams, VideoWriter, output_container
 
 AHEAD_FRAMES = 4  # made before they are asked for, of decoded ones and of derained ones
 BATCH_PIXELS = 4_000_000  # that a GPU gets at once
-ORIENTATION_OF_TURN = {0: 1, 90: 8, 180: 3, 270: 6}  # degrees counter-clockwise that make stored frames upright, as EXIF has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class VideoResult:
 @dataclass(frozen=True, slots=True)
 class _Frame:
     time_s: float
+    duration_s: float  # 0 where the file does not say
     stored: av.VideoFrame
     rainy: Luma
     derained: Luma
@@ -71,14 +72,15 @@ def derain_video(deraining: Deraining, job: Job, *, stabilise: bool = False, adv
         bits = first.stored.format.components[0].bits
         flicker = Flicker(bits)
         count = stands = 0
-        last_s = first.time_s
+        last = first
         for shown in _shown(itertools.chain([first], frames), bits, stabilise=stabilise):
             frame = shown.item
             flicker.add(frame.derained, frame.rainy, *([shown.luma] if stabilise else []))
             outputs.write(frame, shown.luma)
-            count, stands, last_s = count + 1, stands + shown.stands, frame.time_s
+            count, stands, last = count + 1, stands + shown.stands, frame
             advance()
-        _check_whole(container, last_s - first.time_s)
+        to_last_s = last.time_s - first.time_s
+        _check_whole(container, to_last_s + max(last.duration_s, to_last_s / max(1, count - 1)))
         outputs.finish()
     derained, rainy, *stabilised = flicker.levels()
     if not stabilise:
@@ -105,24 +107,33 @@ def _decoded(container: av.container.InputContainer, path: Path, notes: list[str
 
 def _derained(deraining: Deraining, frames: Iterator[tuple[float, av.VideoFrame]]) -> Iterator[_Frame]:
     """One at a time on a CPU, several at once on a GPU."""
-    see = rgb if deraining.sees_colour else intensities
     for first in frames:
         room = BATCH_PIXELS // (first[1].width * first[1].height) if deraining.device.type == "cuda" else 1
         batch = [first, *itertools.islice(frames, max(0, room - 1))]
-        orientation = ORIENTATION_OF_TURN[round(first[1].rotation) % 360]
-        seen_BCHW = np.stack([upright(see(frame), orientation) for _, frame in batch])
-        for (time_s, frame), found_HW in zip(batch, deraining.streaks(seen_BCHW), strict=True):
-            streaks_HW = np.empty((frame.height, frame.width), np.float32)
-            upright(streaks_HW[..., None], orientation)[0] = found_HW
-            yield _frame(time_s, frame, streaks_HW)
+        rainy_BHW = np.stack([luma_plane(frame) for _, frame in batch])
+        derained_BHW, streaks_BHW = _without_rain(deraining, [frame for _, frame in batch], rainy_BHW)
+        for number, (time_s, frame) in enumerate(batch):
+            duration_s = float((frame.duration or 0) * (frame.time_base or 0))
+            yield _Frame(time_s, duration_s, frame, rainy_BHW[number], derained_BHW[number], streaks_BHW[number])
 
 
-def _frame(time_s: float, stored: av.VideoFrame, streaks_HW: Floats) -> _Frame:
-    rainy = luma_plane(stored).copy()
-    black, white = luma_range(stored)
-    streaks = streaks_HW * (white - black)
-    shown = np.rint(np.clip(black + streaks, black, white)).astype(rainy.dtype)
-    return _Frame(time_s, stored, rainy, subtracted(rainy, streaks, black, white), shown)
+@torch.inference_mode()
+def _without_rain(deraining: Deraining, frames: Sequence[av.VideoFrame], rainy_BHW: Luma) -> tuple[Luma, Luma]:
+    """Stored luma without rain, and the streaks over black: computed on the network's device, in whole levels on the way there and back."""
+    black, white = luma_range(frames[0])
+    quarter_turns = round(frames[0].rotation) % 360 // 90  # that make stored frames upright
+    stored_BHW = torch.from_numpy(rainy_BHW).to(deraining.device, non_blocking=True).float()
+    seen_BCHW = ((stored_BHW - black) / (white - black)).clamp_(0, 1)[:, None]
+    if deraining.sees_colour:
+        colours_BHWC = np.stack([rgb(frame) for frame in frames])
+        seen_BCHW = torch.from_numpy(colours_BHWC).to(deraining.device).permute(0, 3, 1, 2).float() / 255
+    streaks_BHW = deraining.streaks(torch.rot90(seen_BCHW, quarter_turns, (2, 3)))
+    streaks_BHW = torch.rot90(streaks_BHW, -quarter_turns, (1, 2)) * (white - black)
+    # What lies beyond black or white already goes no further.
+    derained_BHW = torch.clamp((stored_BHW - streaks_BHW).round_(), stored_BHW.clamp(max=black), stored_BHW.clamp(min=white))
+    shown_BHW = (black + streaks_BHW).clamp_(black, white).round_()
+    whole = torch.from_numpy(rainy_BHW[:0]).dtype
+    return derained_BHW.to(whole).cpu().numpy(), shown_BHW.to(whole).cpu().numpy()
 
 
 def _shown(frames: Iterator[_Frame], bits: int, *, stabilise: bool) -> Iterator[Steadied[_Frame]]:
@@ -174,5 +185,5 @@ def _outputs(job: Job, source: av.container.InputContainer, first: _Frame, notes
         output = opened_at(job.target)
         video = VideoWriter(output, source, first.stored)
         sound = open_.enter_context(CopiedStreams.of(output, job.source))
-        notes += [f"{left_out}: left out" for left_out in sound.left_out]
+        notes += [f"{left_out}: left out" for left_out in dict.fromkeys(sound.left_out)]
         yield _Outputs(video, sound, streaks)

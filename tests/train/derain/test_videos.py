@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from manifests.errors import InputError
 from manifests.media import frames, probe
@@ -24,7 +26,7 @@ from tests.worlds import add_streaks, background
 from train.derain.plan import Job
 from train.derain.stabilise import WINDOW
 from train.derain.streaks import Deraining, derain_samples
-from train.derain.videos import AHEAD_FRAMES, VideoResult, _Frame, derain_video
+from train.derain.videos import AHEAD_FRAMES, VideoResult, _Frame, _without_rain, derain_video
 
 CPU = torch.device("cpu")
 TEN = 10 * 219 / 255  # levels of stored luma that ten levels of light are
@@ -129,6 +131,25 @@ def test_any_pixel_format_becomes_the_nearest_that_is_encoded(codec: str, pixels
     assert ("bits beyond 10: left out" in result.notes) == ("12le" in pixels)
     for rainy, derained in zip(frames(source), frames(tmp_path / "out.mkv"), strict=True):
         assert (derained.picture - rainy.picture.astype(float)).mean() == pytest.approx(-10, abs=1.5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 255), st.integers(-300, 300))
+def test_luma_stays_between_black_and_white_and_nothing_beyond_them_goes_further(value: int, levels: int) -> None:
+    luma = np.full((1, 16, 16), value, np.uint8)
+    left, shown = _without_rain(Deraining(takes_out(levels), CPU), [av.VideoFrame(16, 16, "yuv420p")], luma)
+    assert left.dtype == shown.dtype == np.uint8
+    assert min(value, 16) <= left.min() <= left.max() <= max(value, 235)
+    assert 16 <= shown.min() <= shown.max() <= 235
+    if 16 <= value - levels * 219 / 255 <= 235:
+        assert np.abs(left - (value - levels * 219 / 255)).max() < 0.51
+    if levels == 0:
+        assert (left == value).all()
+
+
+def test_a_video_of_one_long_frame_is_whole(tmp_path: Path) -> None:
+    write_clip(tmp_path / "in.mkv", pictures(2), [0, 8000])
+    assert derain(tmp_path / "in.mkv", tmp_path / "out.mkv").frames == 2
 
 
 def test_a_colour_network_sees_colours(tmp_path: Path) -> None:
