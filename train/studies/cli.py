@@ -30,8 +30,10 @@ def study() -> None:
     studies/NAME/."""
 
 
-for shown in (speed, features, detection, failures):
-    study.add_command(shown)
+study.add_command(speed)
+study.add_command(features)
+study.add_command(detection)
+study.add_command(failures)
 
 
 def _training_study(run: Callable[[Study], Results[Any]]) -> click.Command:
