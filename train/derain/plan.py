@@ -10,9 +10,11 @@ from manifests.errors import InputError
 from manifests.media import PICTURE_SUFFIXES
 
 # Videos keep their container where it holds any sound that comes with it; the others become one that does.
-VIDEO_TARGETS = {".mp4": ".mp4", ".m4v": ".m4v", ".mov": ".mov", ".mkv": ".mkv"}
-VIDEO_TARGETS |= dict.fromkeys((".3gp", ".ts", ".mts", ".m2ts"), ".mp4")
-VIDEO_TARGETS |= dict.fromkeys((".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv"), ".mkv")
+VIDEO_TARGETS = {
+    **{suffix: suffix for suffix in (".mp4", ".m4v", ".mov", ".mkv")},
+    **dict.fromkeys((".3gp", ".ts", ".mts", ".m2ts"), ".mp4"),
+    **dict.fromkeys((".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv"), ".mkv"),
+}
 VIDEO_OUTPUTS = frozenset(VIDEO_TARGETS.values())
 
 
