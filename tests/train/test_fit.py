@@ -20,7 +20,7 @@ from train.checkpoints import load_network, read_about
 from train.cli import main
 from train.collapse import Collapse
 from train.fit import fit, learning_rate_at, start
-from train.presets import DEFAULT, PAPER, SMALL, NetworkSettings, changed
+from train.presets import DEFAULT, PAPER, SMALL, NetworkSettings, changed, preset_from
 from train.runlog import LogRow, read_log
 from train.runs import Bounds, Run, plan
 
@@ -98,6 +98,12 @@ def test_a_run_leaves_its_files(finished: Run) -> None:
     about = read_about(finished.checkpoint)
     assert about["step"] == about["choice"]["step"] == 10
     assert read_about(finished.last)["step"] == 10
+    for path in (finished.checkpoint, finished.last):  # what it takes to make it again
+        known = read_about(path)
+        assert known["run"] == finished.known_by()
+        assert len(known["run"]["scenes"]) == 16
+        assert preset_from(known["preset"]) == PRESET
+        assert {"rainlapse", "torch", "numpy"} <= known["versions"].keys()
     assert load_network(finished.checkpoint).settings == PRESET.network
     rows = read_log(finished.folder / "log.parquet", 10)
     assert [row.step for row in rows] == [5, 10]
