@@ -73,25 +73,15 @@ def speed_table(rows: Sequence[Speed]) -> str:
     """A line a network, precision and device."""
     lines = [
         [
-            row.preset, row.precision, f"{row.side_px}x{row.side_px}", f"{row.mean_s:.4g} ± {row.spread_s:.2g}", f"{row.least_s:.4g}", f"{row.processor_s:.4g}",
-            row.pictures, f"{row.parameters / 1e6:.1f}", f"{row.multiply_adds / 1e9:,.0f}",
+            row.preset, row.precision, f"{row.side_px}x{row.side_px}", f"{row.mean_s:.4g} ± {row.spread_s:.2g}", f"{row.least_s:.4g}",
+            f"{row.processor_s:.4g}", row.pictures, f"{row.parameters / 1e6:.1f}", f"{row.multiply_adds / 1e9:,.0f}",
             f"{2 * row.multiply_adds / row.mean_s / 1e9:,.0f}", row.device,
         ]
         for row in rows
     ]  # fmt: skip
-    headings = [
-        "network",
-        "precision",
-        "picture",
-        "mean, s",
-        "least, s",
-        "processor, s",
-        "pictures",
-        "parameters, M",
-        "multiply-adds, G",
-        "GFLOP/s",
-    ]
-    return markdown_table([*headings, "device"], lines)
+    headings = ["network", "precision", "picture", "mean, s", "least, s", "processor, s", "pictures", "parameters, M"]
+    headings += ["multiply-adds, G", "GFLOP/s", "device"]
+    return markdown_table(headings, lines)
 
 
 def _timed(speed_id: str, preset: Preset, precision: Precision, side_px: int, pictures: int, device: torch.device) -> Speed:

@@ -14,7 +14,7 @@ from train.presets import SMALL
 from train.studies import speed as module
 from train.studies.results import Results, read_results
 from train.studies.speed import Speed, speed
-from train.studies.timing import seconds_of_calls
+from train.studies.timing import timed_calls
 
 from .conftest import TINY
 
@@ -28,6 +28,7 @@ def test_a_row_a_network_and_precision(tmp_path: Path) -> None:
     assert [(row.preset, row.precision) for row in found.rows] == [("small", "float32"), ("small", "bfloat16")]
     for row in found.rows:
         assert row.least_s <= row.mean_s
+        assert row.processor_s > 0
         assert row.pictures == 2
         assert row.multiply_adds == multiply_adds(TINY.network, 16, 16)
         assert row.parameters == sum(parameter.numel() for parameter in build(TINY).parameters())
@@ -48,9 +49,12 @@ def test_what_was_timed_is_not_timed_again(tmp_path: Path, monkeypatch: pytest.M
 
 def test_calls_are_timed_one_by_one_after_the_first_few(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    ticks = itertools.count()
+    ticks, processor_ticks = itertools.count(), iter([10.0, 12.0])
     monkeypatch.setattr("train.studies.timing.time.perf_counter", lambda: next(ticks) ** 2)
-    assert seconds_of_calls(lambda: calls.append(1), torch.device("cpu"), 4) == [1, 5, 9, 13]  # differences of squares
+    monkeypatch.setattr("train.studies.timing.time.process_time", lambda: next(processor_ticks))
+    found = timed_calls(lambda: calls.append(1), torch.device("cpu"), 4)
+    assert found.seconds == [1, 5, 9, 13]  # differences of squares
+    assert found.processor_s == 0.5
     assert len(calls) == 3 + 4
 
 
