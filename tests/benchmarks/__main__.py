@@ -22,6 +22,9 @@ from tests.benchmarks import (
     static_memory,
     status_time,
     stills_time,
+    train_full_width,
+    train_small,
+    train_table,
 )
 from tests.benchmarks.figure import Figure
 
@@ -41,6 +44,9 @@ BENCHMARKS = {
     "duplicates": duplicates.run,
     "evaluate": evaluate_cost.run,
     "redecide": redecide.run,
+    "train": train_table.run,
+    "train-small": train_small.run,
+    "train-full-width": train_full_width.run,
 }
 
 
