@@ -25,8 +25,10 @@ XMP, EXIF, ICC, GPS = 700, 34665, 34675, 34853
 ORIENTATION = 274
 DEFLATE, DIFFERENCES, INCHES, UNASSOCIATED_ALPHA = 8, 2, 2, 2
 # How pixels are stored, which is written anew: kind of page, size, bits, compression, colours, strips, tiles, palette, sub-pictures, JPEG.
-STRUCTURE = frozenset({254, 255, *range(256, 260), 262, 263, 266, 273, *range(277, 282), 284, 292, 293, 317, 320, *range(321, 326), 330})
-STRUCTURE |= frozenset({*range(338, 344), 347, *range(512, 522), *range(529, 533)})
+STRUCTURE = frozenset(
+    {254, 255, *range(256, 260), 262, 263, 266, 273, *range(277, 282), 284, 292, 293, 317, 320, *range(321, 326), 330}
+    | {*range(338, 344), 347, *range(512, 522), *range(529, 533)}
+)
 
 
 def tiff_tags(picture: ImageFile.ImageFile) -> ImageFileDirectory_v2:
