@@ -124,10 +124,11 @@ def evaluate(
             raise InputError(f"nothing could be scored: {failed[0]}")
         worst = workspace.root / "report" / f"worst-{methods[0].name[:16]}-{pictures.called}.png" if methods else None
         if worst is not None:
-            draw_worst(pictures.groups, scores, methods[0], workspace, worst)
+            of_first = [row for row in scores if row.protocol == context.protocols[0]]
+            draw_worst(pictures.groups, of_first, methods[0], workspace, worst)
     called = {method.name: OURS if method.derain else method.name for method in methods}
     left_out = (*pictures.left_out, *(left for _, lefts in others for left in lefts))
-    return Evaluation(tuple(scores), results(scores, called), pictures.layout, left_out, tuple(failed), name, worst)
+    return Evaluation(tuple(scores), results(scores, called, context.protocols), pictures.layout, left_out, tuple(failed), name, worst)
 
 
 def derained(network: DerainingNetwork, picture: Picture) -> Background:

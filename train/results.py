@@ -27,8 +27,8 @@ class Result:
     ssim_input: float
 
 
-def results(scores: Sequence[Score], methods: Mapping[str, str]) -> tuple[Result, ...]:
-    """By protocol in order of appearance: the methods (column `method` to what it is called), doing nothing, the temporal ones.
+def results(scores: Sequence[Score], methods: Mapping[str, str], protocols: Sequence[Protocol]) -> tuple[Result, ...]:
+    """By protocol: the methods (column `method` to what it is called), doing nothing, the temporal ones.
 
     A method without a score has no result.
     """
@@ -38,7 +38,7 @@ def results(scores: Sequence[Score], methods: Mapping[str, str]) -> tuple[Result
     called = dict(methods) | {name: name for name in (INPUT, TEMPORAL_MEAN, TEMPORAL_MEDIAN)}
     return tuple(
         _result(protocol, called[method], rows[protocol, method], rows[protocol, INPUT])
-        for protocol in dict.fromkeys(score.protocol for score in scores)
+        for protocol in protocols
         for method in called
         if rows[protocol, method] and rows[protocol, INPUT]
     )

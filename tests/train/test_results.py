@@ -24,7 +24,7 @@ def test_a_method_stands_beside_doing_nothing_on_its_own_pictures() -> None:
         row("net", "c", None, 1.0),
         row("theirs", "b", 31.0, 0.75),
     ]
-    found = {result.method: result for result in results(scores, {"net": "ours", "theirs": "theirs", "absent": "absent"})}
+    found = {result.method: result for result in results(scores, {"net": "ours", "theirs": "theirs", "absent": "absent"}, ["rgb"])}
     assert list(found) == ["ours", "theirs", "input"]
     ours, theirs = found["ours"], found["theirs"]
     assert (ours.n, ours.psnr, ours.psnr_input) == (3, 28.0, 25.0)  # equal pictures have no finite PSNR
@@ -40,7 +40,7 @@ def test_a_temporal_picture_stands_beside_the_frames_of_its_scene() -> None:
         row("input", "t/0", 99.0, 0.9, truth="y", scene="t"),
         row("temporal median", "s", 35.0, 0.95, truth="x", scene="s"),
     ]
-    nothing, median = results(scores, {})
+    nothing, median = results(scores, {}, ["spanet", "rgb"])
     assert (nothing.method, nothing.n) == ("input", 3)
     assert (median.method, median.n, median.psnr, median.psnr_input, median.ssim_input) == ("temporal median", 1, 35.0, 21.0, 0.6)
 
