@@ -1,6 +1,7 @@
 """Does the full width train: the preset `default`, 2,000 steps on a GPU or 50 of smaller crops on a CPU, and its curve.
 
-Fifty steps show that the loss falls, not how good the network becomes.
+Fifty steps show that it begins to learn, not how good it becomes. The loss alone would flatter: much of its fall is from where the first
+steps had thrown it, so what is held to a bound is a held-out scene.
 """
 
 from __future__ import annotations
@@ -56,8 +57,10 @@ def run() -> list[Figure]:
     ends = max(1, round(END_SHARE * len(rows)))
     before, after = (statistics.mean(row.total for row in part) for part in (rows[:ends], rows[-ends:]))
     what = f"full width, {steps} steps of {preset.pairs.pairs} pairs of {preset.pairs.crop_px} px, {name}"
-    figures = [Figure(f"{what}: loss of the last fifth against the first (curve in {CURVES.name})", after / before, "x", 0.9)]
     last = rows[-1]
-    if last.held_out_psnr is not None and last.held_out_psnr_input is not None:
-        figures.append(Figure("its gain on a held-out simulated scene", last.held_out_psnr - last.held_out_psnr_input, "dB", None))
-    return figures
+    assert last.held_out_psnr is not None
+    assert last.held_out_psnr_input is not None
+    return [
+        Figure(f"{what}: loss of the last fifth against the first (curve in {CURVES.name})", after / before, "x", None),
+        Figure("its gain on a held-out simulated scene", last.held_out_psnr - last.held_out_psnr_input, "dB", 0, "at least"),
+    ]
