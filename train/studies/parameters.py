@@ -8,14 +8,17 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogLocator
 
 from train.presets import NetworkSettings
-from train.studies.comparison import NETWORK, REFERENCE, by_variant, conditions
+from train.studies.comparison import REFERENCE, by_variant, conditions
 from train.studies.results import Results, markdown_table, write_figure, write_markdown
 from train.studies.study import Study
 from train.studies.trials import Trial, Variant, mean_and_spread, run_trials
 
 KERNELS = ((3,), (3, 5), (1, 3, 5), (3, 5, 7))  # the paper's smaller and full network are the last two
+MARKERS = ("o", "s", "^", "D", "v", "P")
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9")  # Okabe and Ito's: apart for colour-blind eyes too
 TITLE = "PSNR against parameters (Cho et al. 2020, Fig. 17)"
 
 
@@ -36,16 +39,16 @@ def parameters(study: Study) -> Results[Trial]:
 
 def draw_sizes(axes: Axes, trials: Sequence[Trial]) -> None:
     """Each variant's runs and their mean over its number of parameters."""
-    for number, (name, rows) in enumerate(by_variant(trials).items()):
-        scored = [(row.parameters, row.psnr) for row in rows if row.psnr is not None and row.parameters is not None]
-        if scored:
-            size, mean = scored[0][0], statistics.mean(psnr for _, psnr in scored)
-            axes.plot(*zip(*scored, strict=True), ".", color=NETWORK, alpha=0.5)
-            axes.plot(size, mean, "_", color="black", markersize=14)
-            above = number % 2 == 0  # neighbours' names lie on either side
-            axes.annotate(name, (size, mean), (0, 16 if above else -16), textcoords="offset points", ha="center", va="center", fontsize=8)
+    for (name, rows), marker, colour in zip(by_variant(trials).items(), MARKERS, COLOURS, strict=False):
+        found = [(row.parameters, row.psnr) for row in rows if row.psnr is not None and row.parameters is not None]
+        if found:
+            axes.plot(*zip(*found, strict=True), marker, color=colour, alpha=0.6, markersize=5, label=name)
+            axes.plot(found[0][0], statistics.mean(psnr for _, psnr in found), "_", color="black", markersize=14)
     axes.axhline(trials[0].psnr_input, linestyle="--", color=REFERENCE, linewidth=1, label="do nothing")
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.minorticks_off()
     axes.margins(0.15)
     axes.set_xlabel("parameters")
     axes.set_ylabel(f"PSNR, dB ({trials[0].protocol})")
