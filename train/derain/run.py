@@ -41,11 +41,11 @@ class Done:
     def as_line(self) -> str:
         """In words."""
         if self.video is None:
-            return f"{self.job.source} → {self.job.target}"
+            return f"{self.job.source} -> {self.job.target}"
         flicker = [self.video.flicker_rainy, self.video.flicker_derained, self.video.flicker_stabilised]
         words = ["rainy", "derained", "stabilised"]
         told = ", ".join(f"{level:.2f} {word}" for level, word in zip(flicker, words, strict=True) if level is not None)
-        return f"{self.job.source} → {self.job.target}: {self.video.frames} frames, flicker {told or 'unknown'} (levels of 255)"
+        return f"{self.job.source} -> {self.job.target}: {self.video.frames} frames, flicker {told or 'unknown'} (levels of 255)"
 
     def as_record(self) -> dict[str, Any]:
         """For JSON."""

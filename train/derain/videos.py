@@ -174,16 +174,12 @@ class _Outputs:
 
 @contextlib.contextmanager
 def _outputs(job: Job, source: av.container.InputContainer, first: _Frame, notes: list[str]) -> Iterator[_Outputs]:
-    """Both files appear at the end, or neither."""
+    """The files appear when all of them have been written to their ends."""
     with contextlib.ExitStack() as open_:
-
-        def opened_at(path: Path) -> av.container.OutputContainer:
-            file = open_.enter_context(write_atomically(path))
-            return open_.enter_context(output_container(file, path.suffix))
-
-        streaks = VideoWriter(opened_at(job.streaks), source, first.stored) if job.streaks else None
-        output = opened_at(job.target)
+        paths = [path for path in (job.target, job.streaks) if path is not None]
+        files = [open_.enter_context(write_atomically(path)) for path in paths]
+        output, *more = [open_.enter_context(output_container(file, path.suffix)) for file, path in zip(files, paths, strict=True)]
         video = VideoWriter(output, source, first.stored)
         sound = open_.enter_context(CopiedStreams.of(output, job.source))
         notes += [f"{left_out}: left out" for left_out in dict.fromkeys(sound.left_out)]
-        yield _Outputs(video, sound, streaks)
+        yield _Outputs(video, sound, VideoWriter(more[0], source, first.stored) if more else None)
