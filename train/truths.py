@@ -58,7 +58,9 @@ def scenes_with_truth(scenes: Path, truth: Path, split: Split) -> ScenesWithTrut
     matched = match_truths(rows, workspace, truth)
     if not matched.scenes:
         why = matched.without_truth[0]
-        raise InputError(f"{truth}: has the clean picture of none of the {len(rows)} scenes ({why}); name their own with --truth, or measure --real-rain")
+        raise InputError(
+            f"{truth}: has the clean picture of none of the {len(rows)} scenes ({why}); name their own with --truth, or give --real-rain"
+        )
     return matched
 
 
