@@ -28,10 +28,11 @@ from train.scenes import load_scene, scenes_of
 from train.studies.held_out import HeldOut, held_out, spread
 from train.studies.results import read_results, write_results
 from train.studies.study import Study
-from train.validation import HeldOutScene, LabelFree, held_out_scene, validate
+from train.validation import HeldOutScene, held_out_scene, validate
 
 LOG_STEPS = 200
 VERSION = 1  # raise when the same run would get other figures
+NOTHING_DB = 0.01  # a network that gains or loses less than this does nothing
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Trial:
 
 
 def run_trials(study: Study, variants: Sequence[Variant]) -> list[Trial]:
-    """Train and score every variant with every seed, seed by seed; what is in the study's table already is left as it is.
+    """Train and score every variant with every seed, seed by seed; what is in the study's table already is left as it is, unless it failed.
 
     Rows of variants that the study does not ask for any more are dropped. Raises InputError where nothing can be trained or scored.
     """
@@ -84,10 +85,10 @@ def run_trials(study: Study, variants: Sequence[Variant]) -> list[Trial]:
     for number, (variant, seed) in enumerate(wanted, 1):
         run = planned(study, variant, seed)
         trial_id = fingerprint("trial", VERSION, run.known_by(), pictures.known_by)
-        if trial_id in done:
-            rows.append(dataclasses.replace(done[trial_id], variant=variant.name))
+        if trial_id in done and done[trial_id].error is None:
+            rows.append(_decided(dataclasses.replace(done[trial_id], variant=variant.name)))
             continue
-        rows.append(_trial(study, variant, run, trial_id, pictures, judged))
+        rows.append(_decided(_trial(study, variant, run, trial_id, pictures, judged)))
         unreached = [row for row in done.values() if row.trial_id not in {row.trial_id for row in rows}]
         write_trials(study, [*rows, *unreached])
         click.echo(f"{study.name} {number}/{len(wanted)}: {told(rows[-1])}", err=True)
@@ -120,11 +121,18 @@ def told(row: Trial) -> str:
     return f"{row.variant}, seed {row.seed}: {row.psnr:.2f} dB ({row.psnr - row.psnr_input:+.2f}){collapsed}"
 
 
-def collapse_of(found: LabelFree) -> str | None:
-    """What a network has collapsed to, by what it does to held-out scenes; None where it has not."""
-    if found.contrast_kept < WatchSettings().least_contrast:
+def collapse_of(row: Trial) -> str | None:
+    """What a network has collapsed to, by what it makes of held-out pictures; None where it has not, or there is none.
+
+    Networks that stay at the identity count too: their loss has a minimum there, or their last hidden units are dead.
+    """
+    if row.contrast_kept is not None and row.contrast_kept < WatchSettings().least_contrast:
         return "a constant background"
-    return "no streaks at all" if found.mean_streaks == 0 else None
+    return "no streaks at all" if row.psnr is not None and abs(row.psnr - row.psnr_input) < NOTHING_DB else None
+
+
+def _decided(row: Trial) -> Trial:
+    return dataclasses.replace(row, collapsed=collapse_of(row))
 
 
 def _trial(study: Study, variant: Variant, run: Run, trial_id: str, pictures: HeldOut, judged: Sequence[HeldOutScene]) -> Trial:
@@ -149,7 +157,6 @@ def _trial(study: Study, variant: Variant, run: Run, trial_id: str, pictures: He
     found = validate(network, judged, next(network.parameters()).device, torch.float32)
     return dataclasses.replace(
         row,
-        collapsed=collapse_of(found),
         label_free_score=found.score,
         pair_gap=found.pair_gap,
         median_distance=found.median_distance,

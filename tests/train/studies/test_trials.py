@@ -18,7 +18,6 @@ from train.studies.held_out import held_out
 from train.studies.results import read_results
 from train.studies.study import Study
 from train.studies.trials import Trial, Variant, collapse_of, mean_and_spread, planned, run_trials
-from train.validation import LabelFree
 
 
 def variants(study: Study) -> list[Variant]:
@@ -100,6 +99,8 @@ def test_a_run_that_fails_is_a_row_with_its_error(study: Study, trained: list[Ru
     rows = run_trials(study, variants(study))
     assert [row.error for row in rows] == [None, "the loss is not a finite number"] * 2
     assert [row.psnr is None for row in rows] == [False, True] * 2
+    monkeypatch.setattr(module, "fit", fit)
+    assert [row.error for row in run_trials(study, variants(study))] == [None] * 4
 
 
 def test_the_alarm_is_off_and_only_the_end_is_validated(study: Study) -> None:
@@ -108,12 +109,30 @@ def test_the_alarm_is_off_and_only_the_end_is_validated(study: Study) -> None:
 
 
 @pytest.mark.parametrize(
-    ("contrast_kept", "mean_streaks", "expected"),
-    [(0.9, 0.05, None), (0.1, 0.4, "a constant background"), (1.0, 0.0, "no streaks at all"), (1.0, 1e-5, None)],
+    ("contrast_kept", "psnr", "expected"),
+    [
+        (0.9, 29.0, None),
+        (0.1, 12.0, "a constant background"),
+        (1.0, 27.0, "no streaks at all"),
+        (1.0, 26.995, "no streaks at all"),
+        (1.0, 27.02, None),
+        (None, 29.0, None),
+        (None, None, None),
+    ],
 )
-def test_collapse_is_told_by_what_a_network_does(contrast_kept: float, mean_streaks: float, expected: str | None) -> None:
-    found = LabelFree(20.0, 19.0, 0.02, 0.02, mean_streaks, contrast_kept, None, None)
-    assert collapse_of(found) == expected
+def test_collapse_is_told_by_what_a_network_does(contrast_kept: float | None, psnr: float | None, expected: str | None) -> None:
+    assert collapse_of(Trial("a", "v", 0, "rgb", 10, psnr, 0.9, 27.0, 0.8, contrast_kept=contrast_kept)) == expected
+
+
+def test_collapse_is_decided_anew_from_stored_measures(study: Study, trained: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [Variant("as it is", study.preset)]
+    study = dataclasses.replace(study, seeds=1)
+    monkeypatch.setattr(module, "NOTHING_DB", 0.0)
+    assert run_trials(study, asked)[0].collapsed is None
+    monkeypatch.setattr(module, "NOTHING_DB", 100.0)
+    assert run_trials(study, asked)[0].collapsed == "no streaks at all"
+    assert read_results(Trial, study.folder)[0].collapsed == "no streaks at all"
+    assert len(trained) == 1
 
 
 def test_fewer_frames_are_another_run_on_the_first_the_last_and_those_between(study: Study) -> None:
