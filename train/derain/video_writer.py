@@ -82,6 +82,8 @@ class CopiedStreams:
         for stream in source.streams:
             if stream.type in ("audio", "subtitle"):
                 self._announce(stream)
+            elif stream.type == "data" and source.chapters():
+                continue  # which MP4 keeps in such a stream, written anew
             elif stream.index != source.streams.video[0].index:
                 self.left_out.append(f"a stream of {stream.type}")
         self._packets = self._read(source)

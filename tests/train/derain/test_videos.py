@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import resource
+import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -233,6 +234,19 @@ def test_an_error_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(InputError, match="no frame decodes"):
         derain(tmp_path / "in.mp4", tmp_path / "out" / "a.mp4")
     assert left_in(tmp_path / "out") == []
+
+
+def test_an_interrupted_video_leaves_nothing_and_no_thread(tmp_path: Path) -> None:
+    write_clip(tmp_path / "in.mp4", pictures(30, 32, 32), [40 * number for number in range(30)])
+    before = threading.active_count()
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        derain_video(Deraining(takes_out(1), CPU), Job(tmp_path / "in.mp4", tmp_path / "out" / "a.mp4"), advance=interrupt)
+    assert left_in(tmp_path / "out") == []
+    assert threading.active_count() == before
 
 
 def test_a_picture_that_changes_its_size_is_refused_with_the_time(tmp_path: Path) -> None:
