@@ -87,7 +87,7 @@ def _draw_panel(axes: Axes, rows: Sequence[LogRow], panel: Panel) -> None:
     axes.tick_params(labelsize=8)
     axes.grid(alpha=0.3)
     if panel.scale == "from zero":
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
     if panel.scale == "logarithmic" and axes.lines:
         axes.set_yscale("log")
     if len(axes.lines) > 1:
