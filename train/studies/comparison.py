@@ -56,10 +56,11 @@ def conditions(study: Study, trials: Sequence[Trial]) -> str:
     preset = study.preset
     length = f"{study.minutes:g} minutes" if study.minutes is not None else f"{study.steps or preset.optimiser.steps:,} steps"
     kernels = ", ".join(map(str, preset.network.kernels))
+    seeds = f"{study.seeds} seeds (mean ± standard deviation)" if study.seeds > 1 else "one seed"
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     return (
         f"Preset `{preset.name}` at width {preset.network.width}, kernels {kernels}, crops of {preset.pairs.crop_px} px, "
-        f"{preset.pairs.pairs} pairs a step, {length}, {study.seeds} seeds (mean ± standard deviation), {device}. Protocol "
+        f"{preset.pairs.pairs} pairs a step, {length}, {seeds}, {device}. Protocol "
         f"`{trials[0].protocol}`, {trials[0].pictures} pictures of {'pairs' if study.pairs is not None else 'held-out scenes'}."
     )
 
