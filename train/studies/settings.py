@@ -19,6 +19,7 @@ from train.studies.results import Results, write_figure, write_markdown
 from train.studies.study import Study
 from train.studies.trials import Trial, Variant, run_trials
 
+SHOWN_BELOW_DB = 5.0
 TITLE = "Which settings train the network"
 STEADY = ("gamma_start=1", "gamma_end=1")  # so that Ls weighs what is written, all through the run
 # What is changed against the study's preset, by the name of the row; beside them stands the preset itself.
@@ -71,13 +72,15 @@ def rank_correlation(trials: Sequence[Trial]) -> float:
 
 
 def draw_ranks(axes: Axes, trials: Sequence[Trial]) -> None:
-    """PSNR against the label-free score, a point a network."""
+    """PSNR against the label-free score, a point a network; those far below doing nothing are counted in the title."""
+    near = [row for row in trials if row.psnr is not None and row.psnr > row.psnr_input - SHOWN_BELOW_DB]
     for collapsed, marker, colour in ((False, "o", NETWORK), (True, "x", COLLAPSED)):
-        found = _scored([row for row in trials if (row.collapsed is not None) == collapsed])
+        found = _scored([row for row in near if (row.collapsed is not None) == collapsed])
         axes.plot([score for score, _ in found], [psnr for _, psnr in found], marker, color=colour, markersize=5, alpha=0.8)
+    outside = len(_scored(trials)) - len(_scored(near))
     axes.set_xlabel("label-free score")
     axes.set_ylabel(f"PSNR, dB ({trials[0].protocol})")
-    axes.set_title(f"rank correlation {rank_correlation(trials):.2f}", fontsize=10)
+    axes.set_title(f"rank correlation {rank_correlation(trials):.2f}" + (f" ({outside} further below)" if outside else ""), fontsize=10)
     axes.grid(alpha=0.3)
 
 
