@@ -25,7 +25,7 @@ from train.network import DerainingNetwork, build
 from train.presets import SMALL, Preset, changed
 from train.scoring import Background
 
-PAIRS = 20
+PAIRS = 30
 WIDTH, HEIGHT = 481, 321
 BOUND_PERCENT = 50.0  # bound by the network, then: on two cores the rest runs beside it
 PRESETS = (("one encoder (`small`)", SMALL), ("three encoders, of 3x3, 5x5 and 7x7", changed(SMALL, ["kernels=3,5,7"])))
