@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from tests.benchmarks import prenet
 from tests.benchmarks.figure import Figure
-from tests.benchmarks.prenet import PReNet
 from tests.benchmarks.train_device import device_for_measuring, least_seconds, matrix_rate
 from train.inference import remove_rain
 from train.network import build, multiply_adds
@@ -39,7 +39,8 @@ def run() -> list[Figure]:
             if precision == torch.bfloat16:  # in float32 matrix products may run slower than convolutions: MKL's on AMD do
                 figures.append(Figure("its share of the matrix rate", 100 * operations / spent / rate, "%", None))
     for precision in PRECISIONS:
-        figures.append(Figure(f"PReNet's convolutions in {_told(precision)}, {where}", peer[precision], "s", None))
+        work = f"{prenet.multiply_adds(SIDE_PX, SIDE_PX) / 1e9:.0f} G multiply-adds"
+        figures.append(Figure(f"PReNet's convolutions ({work}) in {_told(precision)}, {where}", peer[precision], "s", None))
     has_matrix_units = device.type == "cuda" or torch.cpu._is_amx_tile_supported()
     for preset_name, bound in ((DEFAULT.name, DEFAULT_AHEAD if has_matrix_units else None), (SMALL.name, SMALL_AHEAD)):
         spent = ours[preset_name, torch.bfloat16]
@@ -59,7 +60,8 @@ def _seconds_of_preset(preset: Preset, precision: torch.dtype, device: torch.dev
 @torch.inference_mode()
 def _seconds_of_prenet(precision: torch.dtype, device: torch.device, times: int) -> float:
     """In the memory format that is fastest for it too."""
-    network = PReNet().to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    network = prenet.PReNet().to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    assert sum(parameter.numel() for parameter in network.parameters()) == prenet.PARAMETERS
     picture = torch.rand(1, 3, SIDE_PX, SIDE_PX, device=device).contiguous(memory_format=torch.channels_last)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
         return least_seconds(lambda: network(picture), device, times=times)
