@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from manifests.errors import InputError
 from manifests.files import fingerprint, read_rows
 from manifests.tables import Scene
 from train.presets import Target, changed
@@ -23,13 +24,13 @@ from train.scoring import TEMPORAL_MEAN, TEMPORAL_MEDIAN, clean_picture, rainy_p
 from train.studies.comparison import REFERENCE, by_variant, conditions
 from train.studies.held_out import held_out, held_out_scenes, mean_scores
 from train.studies.results import Results, markdown_table, write_figure, write_markdown
-from train.studies.study import Study
+from train.studies.study import MAKE_SCENES, Study
 from train.studies.trials import Trial, Variant, mean_and_spread, run_trials, write_trials
 
 COUNTS = (2, 10, 25, 50, 100)
 TRAINED: dict[Target, str] = {"frame": "ours", "mean": "supervised by the mean", "median": "supervised by the median"}
-LINES = ("o-", "s--", "^:", "v-", "D-")
-COLOURS = ("#0072b2", "#56b4e9", "#009e73", "#e69f00", "#d55e00")  # Okabe and Ito's: apart for colour-blind eyes too
+LINES = ("o-", "s--", "^:")
+COLOURS = ("#0072b2", "#d55e00", "#009e73")  # Okabe and Ito's: apart for colour-blind eyes too
 TITLE = "How many frames of a scene (Cho et al. 2020, Fig. 13 and 14)"
 
 
@@ -43,13 +44,16 @@ def frames(study: Study) -> Results[Trial]:
     variants = [Variant(name, changed(study.preset, [f"target={target}"]), count) for count in counts for target, name in TRAINED.items()]
     trials = run_trials(study, variants)
     if study.pairs is None:
-        averages = [row for count in counts for seed in range(study.seeds) for row in _averages(study, count, seed)]
-        trials = [*trials, *averages]
+        trials = [*trials, *(row for count in counts for seed in range(study.seeds) for row in _averages(study, count, seed))]
         write_trials(study, trials)
     text = f"{TITLE}\n\n{conditions(study, trials)}\n\n{_table(trials, counts)}\n"
     write_markdown(study.folder, text)
-    figure = Figure(figsize=(7, 4.4), layout="constrained")
-    draw_counts(figure.add_subplot(), trials, counts)
+    networks = [row for row in trials if row.variant in TRAINED.values()]
+    averages = [row for row in trials if row.variant not in TRAINED.values()]
+    panels = [(rows, title) for rows, title in ((networks, "one frame tested"), (averages, "r frames tested")) if rows]
+    figure = Figure(figsize=(5.5 * len(panels), 4.4), layout="constrained")
+    for place, (rows, title) in enumerate(panels, 1):  # an average of many frames is far above any network
+        draw_counts(figure.add_subplot(1, len(panels), place, title=title), rows, counts)
     figure.suptitle(TITLE, fontsize=11)
     write_figure(study.folder, figure)
     return Results(trials, text, study.folder)
@@ -74,7 +78,7 @@ def draw_counts(axes: Axes, trials: Sequence[Trial], counts: Sequence[int]) -> N
 
 
 def _counts(study: Study) -> list[int]:
-    """Those of `COUNTS` that every scene holds; says which it leaves out."""
+    """Those of `COUNTS` that every scene holds; says which it leaves out. Raises InputError where none is left."""
     rows = read_rows(Scene, study.scenes)
     splits = ("train",) if study.pairs is not None else ("train", "test")
     held = min((len(row.frames) for split in splits for row in scenes_of(rows, split)), default=0)
@@ -85,7 +89,10 @@ def _counts(study: Study) -> list[int]:
             "`curate sequences --set n_frames=100` make longer ones)",
             err=True,
         )
-    return [count for count in COUNTS if count <= held]
+    counts = [count for count in COUNTS if count <= held]
+    if not counts:
+        raise InputError(f"{study.scenes}: no kept scenes of {' and of '.join(splits)} that hold {COUNTS[0]} frames; {MAKE_SCENES}")
+    return counts
 
 
 def _averages(study: Study, count: int, seed: int) -> list[Trial]:

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from manifests.errors import InputError
 from manifests.media import read_picture
 from tests.worlds import World, clean_picture
 from train.metrics import score
@@ -53,3 +54,9 @@ def test_pairs_have_no_frames_to_average(study: Study, made_up: list[Variant], m
     monkeypatch.setattr(module, "COUNTS", (2,))
     found = frames(dataclasses.replace(study, pairs=study.folder))
     assert {row.variant for row in found.rows} == {"ours", "supervised by the mean", "supervised by the median"}
+
+
+def test_scenes_of_fewer_frames_than_any_count_are_refused(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "COUNTS", (25, 100))
+    with pytest.raises(InputError, match="hold 25 frames; `acquire simulate"):
+        frames(study)
