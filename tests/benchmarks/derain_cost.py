@@ -24,9 +24,7 @@ from train.derain.videos import derain_video
 from train.network import build
 from train.presets import SMALL
 
-CLIP = ClipSpecification(
-    name="clip", seed=7, width=640, height=360, frames=48, background="street:5", rain=RainSpecification(density=0.02)
-)
+CLIP = ClipSpecification(name="clip", seed=7, width=640, height=360, frames=48, background="street:5", rain=RainSpecification(density=0.02))
 LENGTHS = 4  # a long video is so many times the clip
 ADDED = 1.75  # times decoding and encoding; of two runs on a busy machine 1.42 and 1.50
 STEADIED = 3.0  # 2.49
