@@ -172,9 +172,9 @@ def _follow(training: Training, settings: OptimiserSettings) -> None:
 
 def learning_rate_at(progress: float, settings: OptimiserSettings) -> float:
     """Adam's rate when `progress` (0 to 1) of the run is done."""
-    if settings.learning_rate_course == "cosine":
-        return settings.learning_rate * (1 + math.cos(math.pi * progress)) / 2
-    return settings.learning_rate
+    risen = min(1.0, progress / settings.warm_up) if settings.warm_up > 0 else 1.0
+    left = (1 + math.cos(math.pi * progress)) / 2 if settings.learning_rate_course == "cosine" else 1.0
+    return settings.learning_rate * risen * left
 
 
 def _stored_frames(run: Run, machine: Machine) -> FrameStore:

@@ -114,6 +114,9 @@ class OptimiserSettings:
     learning_rate_course: Annotated[Literal["constant", "cosine"], "how the rate goes on: it stays, or falls to 0 with a cosine"] = (
         "constant"
     )
+    warm_up: Annotated[
+        float, "share of the run in which the rate rises to that; without it rectified units may die early, and S with them"
+    ] = 0.0
     beta1: Annotated[float, "decay of Adam's first moment (the paper's momentum)"] = 0.9
     beta2: Annotated[float, "decay of Adam's second moment"] = 0.999
     average_decay: Annotated[float, "decay of the moving average of weights; 0: the last weights are kept"] = 0.0
@@ -127,6 +130,8 @@ class OptimiserSettings:
         """Raises ValueError for what Adam cannot do."""
         if self.steps < 1 or self.accumulate < 1 or not 0 <= self.learning_rate < math.inf:
             raise ValueError("steps and accumulate are at least 1, learning_rate not negative")
+        if not 0 <= self.warm_up <= 1:
+            raise ValueError("warm_up is a share from 0 to 1")
         if not all(0 <= decay < 1 for decay in (self.beta1, self.beta2, self.average_decay)):
             raise ValueError("beta1, beta2 and average_decay lie from 0 to below 1")
 
@@ -180,7 +185,7 @@ DEFAULT = Preset(
     losses=_STRONG,
     pairs=PairSettings(pairs=8, mirror=True),
     optimiser=OptimiserSettings(
-        steps=100_000, learning_rate=3e-4, learning_rate_course="cosine", average_decay=0.999, precision="bfloat16"
+        steps=100_000, learning_rate=3e-4, learning_rate_course="cosine", warm_up=0.03, average_decay=0.999, precision="bfloat16"
     ),
 )
 
@@ -189,7 +194,9 @@ SMALL = Preset(
     network=NetworkSettings(width=16, kernels=(3,), head="linear"),
     losses=_STRONG,
     pairs=PairSettings(pairs=4, crop_px=64, window_from_px=64, window_to_px=64, mirror=True),
-    optimiser=OptimiserSettings(steps=3_000, learning_rate=1.5e-3, learning_rate_course="cosine", average_decay=0.99, precision="bfloat16"),
+    optimiser=OptimiserSettings(
+        steps=3_000, learning_rate=1.5e-3, learning_rate_course="cosine", warm_up=0.03, average_decay=0.99, precision="bfloat16"
+    ),
     watch=WatchSettings(log_steps=20, validations=5, save_minutes=0.5),
 )
 

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from manifests.errors import InputError
 from manifests.media import read_picture
@@ -56,10 +58,18 @@ def test_lengths_that_no_run_has_are_refused(steps: int | None, minutes: float |
 
 def test_rates() -> None:
     assert {learning_rate_at(done, PAPER.optimiser) for done in (0, 0.3, 1)} == {1e-4}
-    cosine = [learning_rate_at(done, DEFAULT.optimiser) for done in np.linspace(0, 1, 50)]
-    assert cosine[0] == DEFAULT.optimiser.learning_rate
-    assert cosine[-1] == pytest.approx(0)
-    assert cosine == sorted(cosine, reverse=True)
+    cosine = dataclasses.replace(DEFAULT.optimiser, warm_up=0.0)
+    falling = [learning_rate_at(done, cosine) for done in np.linspace(0, 1, 50)]
+    assert falling[0] == cosine.learning_rate
+    assert falling[-1] == pytest.approx(0)
+    assert falling == sorted(falling, reverse=True)
+
+
+@given(warm_up=st.floats(0.01, 1), done=st.floats(0, 1))
+def test_the_rate_rises_evenly_while_it_warms_up_and_is_its_course_after(warm_up: float, done: float) -> None:
+    course = dataclasses.replace(DEFAULT.optimiser, warm_up=0.0)
+    expected = learning_rate_at(done, course) * min(1, done / warm_up)
+    assert learning_rate_at(done, dataclasses.replace(course, warm_up=warm_up)) == pytest.approx(expected, abs=1e-12)
 
 
 def test_the_presets_bound_what_options_do_not(world: World) -> None:
@@ -146,7 +156,8 @@ def test_another_run_is_not_overwritten(world: World, finished: Run) -> None:
 
 
 def test_minutes_bound_a_run(world: World) -> None:
-    run = plan(world.workspace.root / "manifests" / "scenes.parquet", PRESET, minutes=0.01, name="minutes")
+    preset = changed(PRESET, ["warm_up=0"])
+    run = plan(world.workspace.root / "manifests" / "scenes.parquet", preset, minutes=0.01, name="minutes")
     fit(run)
     about = read_about(run.last)
     assert about["elapsed_s"] >= 0.6
@@ -156,7 +167,7 @@ def test_minutes_bound_a_run(world: World) -> None:
     assert rates == sorted(rates, reverse=True)
     for earlier, row in itertools.pairwise(rows):  # a step's rate follows the time that had passed before it
         passed = (earlier.elapsed_s / 0.6, row.elapsed_s / 0.6)
-        fastest, slowest = (learning_rate_at(min(max(done, 0), 1), PRESET.optimiser) for done in passed)
+        fastest, slowest = (learning_rate_at(min(max(done, 0), 1), preset.optimiser) for done in passed)
         assert slowest <= row.learning_rate <= fastest
 
 
