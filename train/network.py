@@ -50,7 +50,7 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Fused features back to full resolution, joined at each scale by all encoders' last maps there (Table II)."""
 
-    def __init__(self, width: int, encoders: int, outputs: int, deconv: Deconv) -> None:
+    def __init__(self, width: int, encoders: int, outputs: int, deconv: Deconv, first_bias: float) -> None:
         super().__init__()
         self.doubled = {"interpolate": _interpolated, "bilinear3": _transposed_bilinear3}[deconv]
         self.scales = nn.ModuleList()
@@ -65,6 +65,7 @@ class Decoder(nn.Module):
             self.scales.append(nn.Sequential(*(layers if block else layers[:-1])))  # the head has its own activation
         with torch.no_grad():
             last_convolution.weight *= FIRST_STREAKS
+            last_convolution.bias.fill_(first_bias)  # type: ignore[union-attr]
 
     def forward(self, fused: Tensor, skips: list[list[Tensor]]) -> Tensor:
         """`skips`: of each encoder, its blocks' last maps at 1/1, 1/2, 1/4."""
@@ -83,7 +84,8 @@ class DerainingNetwork(nn.Module):
         deepest = settings.width << (len(CONVOLUTIONS_A_BLOCK) - 1)
         self.encoders = nn.ModuleList(Encoder(settings.channels, settings.width, kernel) for kernel in settings.kernels)
         self.fusion = fusion(settings.fusion, len(settings.kernels) * deepest, deepest)
-        self.decoder = Decoder(settings.width, len(settings.kernels), settings.channels, settings.deconv)
+        first_bias = SOFTPLUS_BIAS if settings.head == "softplus" else 0.0
+        self.decoder = Decoder(settings.width, len(settings.kernels), settings.channels, settings.deconv, first_bias)
 
     def forward(self, picture: Tensor, filters: Tensor | None = None) -> Tensor:
         """Intensities in [0, 1], (B, C, H, W) of any size, C = 1 (luma) or 3, to streaks of the same shape.

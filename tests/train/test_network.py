@@ -162,3 +162,9 @@ def test_the_same_seed_builds_the_same_network() -> None:
 
     assert torch.equal(weights(3), weights(3))
     assert not torch.equal(weights(3), weights(4))
+
+
+def test_a_softplus_head_begins_near_no_streaks() -> None:
+    torch.manual_seed(0)
+    network = DerainingNetwork(NetworkSettings(width=4, kernels=(3,), head="softplus"))
+    assert 0 < float(network(torch.rand(2, 1, 32, 32)).mean()) < 0.1

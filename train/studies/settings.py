@@ -37,6 +37,7 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "head softplus": ("head=softplus",),
     "rate 0.0005": ("learning_rate=5e-4",),
     "rate 0.0045": ("learning_rate=4.5e-3",),
+    "no warm-up": ("warm_up=0",),
     "target median": ("target=median",),
     "target mean": ("target=mean",),
 }
