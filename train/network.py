@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from train.fusion import fusion
 from train.presets import Deconv, NetworkSettings, Preset
 
+SOFTPLUS_BIAS = -3.0  # of a softplus head: S begins at 0.05, not at ln 2, from which it falls so fast that units die
 CONVOLUTIONS_A_BLOCK = (2, 2, 3)  # an encoder is VGG-16's first seven convolutions
 FIRST_STREAKS = 0.1  # size of the first streaks against a He-sized last layer: near S = 0, yet not so near that rectified units die
 STRIDE = 1 << len(CONVOLUTIONS_A_BLOCK)
