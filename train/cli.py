@@ -97,9 +97,9 @@ def fit(
     $(which train) fit … divides the pairs of each step among two processes. With --json, a line for each row of the log, then the outcome.
     """
     settings = changed(PRESETS[preset], given)
-    from train.distributed import is_first  # torch only when there is something to train
-    from train.fit import fit as train_run
-    from train.runs import plan
+    from train.fit.distributed import is_first  # torch only when there is something to train
+    from train.fit.loop import fit as train_run
+    from train.fit.runs import plan
 
     run = plan(scenes, settings, steps=steps, minutes=minutes, name=name, seed=seed, init=init)
     if not dry_run:
@@ -181,10 +181,10 @@ def evaluate(
         raise click.UsageError("--outputs are scored on --pairs; name them too")
     if real_rain and (checkpoint is None or truth is not None or pairs is not None or protocols):
         raise click.UsageError("--real-rain measures CHECKPOINT on scenes, in luma: without --truth, --pairs and --protocol")
-    from train.evaluate import DEFAULT_PROTOCOLS
-    from train.evaluate import evaluate as score
-    from train.real_rain import real_rain as measure
-    from train.summaries import as_json_lines, as_table, left_out_in_words, real_rain_json_lines, real_rain_table
+    from train.evaluate.real_rain import real_rain as measure
+    from train.evaluate.run import DEFAULT_PROTOCOLS
+    from train.evaluate.run import evaluate as score
+    from train.evaluate.summaries import as_json_lines, as_table, left_out_in_words, real_rain_json_lines, real_rain_table
 
     workspace = Workspace.of_table(scenes) if scenes is not None else workspace
     if real_rain and checkpoint is not None:

@@ -19,11 +19,11 @@ from manifests.media import Picture, write_png
 from manifests.workspace import Workspace
 from tests.benchmarks.figure import Figure
 from tests.worlds import add_streaks
-from train import evaluate as command
+from train.evaluate import run as command
+from train.evaluate.scoring import Background
 from train.metrics import PROTOCOLS
 from train.network import DerainingNetwork, build
 from train.presets import SMALL, Preset, changed
-from train.scoring import Background
 
 PAIRS = 30
 WIDTH, HEIGHT = 481, 321

@@ -15,11 +15,11 @@ from manifests.tables import Scene
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.train_device import device_for_measuring
 from tests.benchmarks.train_world import train_world
-from train.figures import draw_curves
-from train.fit import fit
+from train.fit.figures import draw_curves
+from train.fit.loop import fit
+from train.fit.runlog import LogRow
+from train.fit.runs import plan
 from train.presets import DEFAULT
-from train.runlog import LogRow
-from train.runs import plan
 
 CURVES = Path(__file__).parents[2] / ".cache" / "train_full_width.png"
 GPU_STEPS, CPU_STEPS = 2000, 50

@@ -13,12 +13,12 @@ from manifests.tables import Scene
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.train_world import train_world
 from train.devices import chosen_device, device_name
-from train.evaluate import evaluate
-from train.fit import fit
+from train.evaluate.run import evaluate
+from train.evaluate.scoring import INPUT
+from train.fit.loop import fit
+from train.fit.runs import plan
 from train.metrics import Protocol
 from train.presets import SMALL
-from train.runs import plan
-from train.scoring import INPUT
 
 CPU_SECONDS = 2 * 3 * 60.0
 GAIN_DB = 3.0

@@ -19,11 +19,11 @@ from manifests.tables import Scene
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.train_device import device_for_measuring, matrix_rate
 from tests.benchmarks.train_world import train_world
-from train.fit import fit
+from train.fit.loop import fit
+from train.fit.runlog import LogRow
+from train.fit.runs import plan
 from train.network import multiply_adds
 from train.presets import DEFAULT, PAPER, NetworkSettings, Preset
-from train.runlog import LogRow
-from train.runs import plan
 
 PAPER_PAIRS = PAPER.pairs.pairs
 LARGER_BATCHES = (8, 16, 32, 64)  # pairs; tried on a GPU

@@ -12,7 +12,7 @@ import torch
 from manifests.errors import InputError
 from train import checkpoints
 from train.checkpoints import Training, load_network, load_training, read_about, save_network, save_training, start_from
-from train.fit import start
+from train.fit.loop import start
 from train.presets import SMALL, NetworkSettings, Preset
 
 TINY = dataclasses.replace(SMALL, network=NetworkSettings(width=2, kernels=(3, 5), head="linear"))

@@ -24,7 +24,7 @@ from train import export
 from train.checkpoints import load_network, save_network
 from train.cli import main
 from train.export import export_onnx, export_safetensors
-from train.fit import start
+from train.fit.loop import start
 from train.inference import remove_rain
 from train.presets import SMALL, Color, Deconv, Fusion, Head, NetworkSettings
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import safetensors.torch
 
 from tests.worlds import World
+from train.fit.runs import Run, plan
 from train.presets import SMALL, Preset, changed
-from train.runs import Run, plan
 
 TINY = [
     "width=2",

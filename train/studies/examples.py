@@ -10,10 +10,10 @@ from manifests.files import file_sha256, fingerprint
 from manifests.media import Picture
 from manifests.tables import Scene, Truth
 from manifests.workspace import Workspace
-from train.pairs import find_pairs
-from train.scoring import clean_picture, rainy_picture
+from train.evaluate.pairs import find_pairs
+from train.evaluate.scoring import clean_picture, rainy_picture
+from train.evaluate.truths import RainyPictures, scenes_with_truth
 from train.studies.held_out import FRAMES, spread
-from train.truths import RainyPictures, scenes_with_truth
 
 QUICK_EXAMPLES = 6
 

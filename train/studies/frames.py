@@ -18,9 +18,9 @@ from matplotlib.figure import Figure
 from manifests.errors import InputError
 from manifests.files import fingerprint, read_rows
 from manifests.tables import Scene
+from train.evaluate.scoring import TEMPORAL_MEAN, TEMPORAL_MEDIAN, clean_picture, rainy_picture, temporal_pictures
 from train.presets import Target, changed
 from train.scenes import scenes_of
-from train.scoring import TEMPORAL_MEAN, TEMPORAL_MEDIAN, clean_picture, rainy_picture, temporal_pictures
 from train.studies.comparison import REFERENCE, by_variant, conditions
 from train.studies.held_out import held_out, held_out_scenes, mean_scores
 from train.studies.results import Results, markdown_table, write_figure, write_markdown

@@ -11,12 +11,12 @@ import numpy as np
 from manifests.files import file_sha256, fingerprint
 from manifests.tables import Truth
 from train.derain import derain_picture
+from train.evaluate.pairs import find_pairs
+from train.evaluate.scoring import clean_picture, frame_sha256, rainy_picture
+from train.evaluate.truths import RainyPictures, scenes_with_truth
 from train.metrics import Picture, Protocol, score
 from train.network import DerainingNetwork
-from train.pairs import find_pairs
-from train.scoring import clean_picture, frame_sha256, rainy_picture
 from train.studies.study import Study
-from train.truths import RainyPictures, scenes_with_truth
 
 FRAMES = 5  # scored of each scene, evenly spread over it
 

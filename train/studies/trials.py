@@ -20,15 +20,15 @@ from manifests.errors import InputError
 from manifests.files import fingerprint, read_rows
 from manifests.tables import Scene
 from train.checkpoints import load_network, read_about
-from train.fit import fit
+from train.fit.loop import fit
+from train.fit.runs import Run, plan
+from train.fit.validation import HeldOutScene, held_out_scene, validate
 from train.network import DerainingNetwork
 from train.presets import Preset, WatchSettings
-from train.runs import Run, plan
 from train.scenes import load_scene, scenes_of
 from train.studies.held_out import HeldOut, held_out, spread
 from train.studies.results import read_results, write_results
 from train.studies.study import Study
-from train.validation import HeldOutScene, held_out_scene, validate
 
 LOG_STEPS = 200
 VERSION = 1  # raise when the same run would get other figures

@@ -14,9 +14,9 @@ from manifests.tables import Scene
 from manifests.workspace import Workspace
 from tests.worlds import World, make_world
 from train.checkpoints import save_network
-from train.fit import start
+from train.fit.loop import start
+from train.fit.runs import Run
 from train.presets import SMALL, changed
-from train.runs import Run
 from train.studies.study import Study
 from train.studies.trials import Trial, Variant, write_trials
 

@@ -14,7 +14,7 @@ from manifests.errors import InputError
 from manifests.media import Picture
 from tests.worlds import World, clean_picture
 from train.checkpoints import save_network
-from train.fit import start
+from train.fit.loop import start
 from train.studies import detection as module
 from train.studies.detection import Detection, detection, detection_table, most_changed
 from train.studies.detectors import Detector

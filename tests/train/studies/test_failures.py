@@ -13,7 +13,7 @@ from manifests.errors import InputError
 from manifests.media import Picture, read_picture
 from tests.worlds import World, clean_picture
 from train.checkpoints import save_network
-from train.fit import start
+from train.fit.loop import start
 from train.metrics import score
 from train.studies import failures as module
 from train.studies.failures import Outcome, errors_by_rain, failures, one_a_scene, outcome_table

@@ -14,7 +14,7 @@ from manifests.media import read_picture, write_png
 from manifests.workspace import Workspace
 from tests.worlds import World
 from train.checkpoints import save_network
-from train.fit import start
+from train.fit.loop import start
 from train.luma import luma
 from train.network import build
 from train.presets import changed

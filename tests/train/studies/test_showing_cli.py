@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from tests.worlds import World
 from train.checkpoints import save_network
 from train.cli import main
-from train.fit import start
+from train.fit.loop import start
 
 from .conftest import TINY
 

@@ -11,8 +11,8 @@ from manifests.errors import InputError
 from manifests.files import fingerprint, read_rows
 from manifests.tables import Scene
 from train.checkpoints import load_network
+from train.fit.runs import Run
 from train.presets import changed
-from train.runs import Run
 from train.studies import trials as module
 from train.studies.held_out import held_out
 from train.studies.results import read_results
