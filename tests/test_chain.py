@@ -63,7 +63,7 @@ def test_the_chain_fills_every_table(workspace: Workspace) -> None:
 
 @one_run
 def test_the_chain_leaves_what_it_promises(workspace: Workspace) -> None:
-    for path in ("runs/small/checkpoint.safetensors", "report/index.html", "derained", "release/0.1.0/SHA256SUMS"):
+    for path in ("runs/small/checkpoint.safetensors", "report/index.html", "derained", "model/README.md", "release/0.1.0/SHA256SUMS"):
         assert (workspace.root / path).exists(), path
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=workspace.root / "release" / "0.1.0", check=True)
 
