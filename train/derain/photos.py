@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
-from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin
+from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError
 
 from manifests.errors import InputError, first_line
 from train.derain.streaks import Samples
@@ -68,18 +68,30 @@ def read_photo(path: Path) -> Photo:
             return _photo(content, picture)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    except UnidentifiedImageError:
+        why = "no format that is known" if content else "it is empty"
+        raise InputError(f"{path}: cannot be read as a picture ({why}); mend it or take it out") from None
     except Exception as error:  # Pillow raises many classes for damaged files
         raise InputError(f"{path}: cannot be read as a picture ({first_line(error)}); mend it or take it out") from error
 
 
 def write_photo(file: BinaryIO, photo: Photo, suffix: str) -> None:
-    """Write a picture as the kind of file that `suffix` names. Raises InputError where that cannot hold its samples."""
+    """Write a picture as the kind of file that `suffix` names. Raises InputError where that cannot hold its samples, or what goes along."""
     kind = Image.registered_extensions()[suffix.lower()]
     channels = photo.samples.shape[2]
     if photo.samples.dtype == np.uint16 and kind not in ("PNG", "TIFF"):
         raise InputError(f"16 bits a sample, which {kind} does not hold; name an output that ends in .png or .tif")
     if channels in (2, 4) and kind == "JPEG":
         raise InputError("transparent, which JPEG does not hold; name an output that ends in .png")
+    try:
+        _encode(file, photo, kind)
+    except (InputError, OSError):
+        raise
+    except Exception as error:  # Pillow raises many classes for what a format has no room for
+        raise InputError(f"cannot be written as {kind} ({first_line(error)}); name an output that ends in .png or .tif") from error
+
+
+def _encode(file: BinaryIO, photo: Photo, kind: str) -> None:
     options = photo.about | (photo.of_kind if kind == photo.kind else {})
     if kind == "TIFF":
         write_tiff(file, photo.samples, options)
@@ -90,7 +102,7 @@ def write_photo(file: BinaryIO, photo: Photo, suffix: str) -> None:
             options = options if "qtables" in options else JPEG_DEFAULT | options
         elif kind == "WEBP":
             options = {**options, "lossless": True}
-        samples = photo.samples[..., 0] if channels == 1 else photo.samples
+        samples = photo.samples[..., 0] if photo.samples.shape[2] == 1 else photo.samples
         Image.fromarray(samples).save(file, format=kind, **{name: value for name, value in options.items() if name != TIFF_TAGS})
 
 
@@ -137,12 +149,16 @@ def _samples(picture: ImageFile.ImageFile) -> Samples:
 
 
 def _deep_samples(content: bytes, picture: ImageFile.ImageFile) -> Samples:
-    """16 bits a sample, which Pillow does not read in colour. Grey with alpha comes as RGB with alpha."""
+    """16 bits a sample, which Pillow does not read in colour. Grey that is transparent somewhere comes as RGB with alpha."""
     samples = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if samples is None or samples.dtype != np.uint16 or samples.shape[:2] != (picture.height, picture.width):
         raise InputError("its 16-bit samples cannot be decoded; mend it or take it out")
     if samples.ndim == 2:
-        return np.asarray(samples[..., None])
+        grey = samples[..., None]
+        if "transparency" not in picture.info:
+            return np.asarray(grey)
+        alpha = np.where(grey == picture.info["transparency"], 0, np.iinfo(np.uint16).max).astype(np.uint16)
+        return np.concatenate([grey, grey, grey, alpha], axis=2)
     order = [2, 1, 0, 3][: samples.shape[2]]  # OpenCV's BGR
     return np.asarray(samples[..., order])
 

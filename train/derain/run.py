@@ -93,8 +93,9 @@ def derain(
             begin(job)
             try:
                 video = _derain_file(deraining, job, advance, stabilise=stabilise)
-            except (InputError, OSError, av.FFmpegError) as error:
-                told = first_line(error).removeprefix(f"{job.source}: ")
+            except Exception as error:  # whatever a file brings about is that file's failure, and the run goes on
+                known = isinstance(error, InputError | OSError | av.FFmpegError)
+                told = first_line(error).removeprefix(f"{job.source}: ") if known else f"{type(error).__name__}: {first_line(error)}"
                 click.echo(f"{job.source}: {told}", err=True)
                 outcome.summary.add("failed", told)
                 continue

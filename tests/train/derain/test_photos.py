@@ -165,6 +165,18 @@ def test_a_colour_that_counts_as_transparent_becomes_alpha(tmp_path: Path) -> No
     assert photo.samples[5, 5, 3] == 0
 
 
+def test_a_deep_grey_that_counts_as_transparent_becomes_alpha(tmp_path: Path) -> None:
+    grey = samples(1, np.uint16)
+    encoded = cv2.imencode(".png", grey)[1].tobytes()
+    value = struct.pack(">H", int(grey[5, 5, 0]))
+    chunk = struct.pack(">I", 2) + b"tRNS" + value + struct.pack(">I", zlib.crc32(b"tRNS" + value))
+    header_end = 8 + 12 + 13
+    (tmp_path / "k.png").write_bytes(encoded[:header_end] + chunk + encoded[header_end:])
+    photo = read_photo(tmp_path / "k.png")
+    np.testing.assert_array_equal(photo.colours, np.repeat(grey, 3, axis=2))
+    np.testing.assert_array_equal(photo.samples[..., 3] == 0, grey[..., 0] == grey[5, 5, 0])
+
+
 def test_alpha_is_untouched_by_new_colours() -> None:
     photo = Photo(samples(4))
     changed = photo.with_colours(photo.colours // 2)
@@ -196,8 +208,8 @@ def refused() -> dict[str, bytes]:
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("empty", "cannot be read as a picture"),
-        ("text", "cannot be read as a picture"),
+        ("empty", r"cannot be read as a picture \(it is empty\)"),
+        ("text", r"cannot be read as a picture \(no format that is known\)"),
         ("CMYK", "holds CMYK.*convert it to RGB first"),
         ("floats", "holds samples other than grey or RGB of 8 or 16 bits"),
         ("integers", "holds samples other than grey or RGB of 8 or 16 bits"),
@@ -217,6 +229,13 @@ def test_a_target_that_cannot_hold_the_samples_is_refused() -> None:
     for photo, suffix in ((Photo(samples(3, np.uint16)), ".jpg"), (Photo(samples(1, np.uint16)), ".webp"), (Photo(samples(4)), ".jpg")):
         with pytest.raises(InputError, match="does not hold; name an output that ends in"):
             write_photo(io.BytesIO(), photo, suffix)
+
+
+def test_a_target_that_cannot_hold_what_goes_along_is_refused() -> None:
+    large = Image.Exif()
+    large[0x010E] = "wet " * 20_000  # a JPEG holds 64 KB of EXIF
+    with pytest.raises(InputError, match=r"cannot be written as JPEG \(EXIF data is too long\); name an output that ends in \.png"):
+        write_photo(io.BytesIO(), Photo(samples(3), about={"exif": large.tobytes()}), ".jpg")
 
 
 def test_a_camera_s_jpeg_with_a_preview_behind_it_is_its_first_picture(tmp_path: Path) -> None:

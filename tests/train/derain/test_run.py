@@ -125,6 +125,20 @@ def test_a_full_disk_is_a_failure_with_its_reason_and_leaves_nothing(tmp_path: P
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_an_error_that_nobody_foresaw_is_its_file_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_png(tmp_path / "in" / "a.png", rainy())
+    (tmp_path / "in" / "b.mp4").write_bytes(b"strange")
+    write_png(tmp_path / "in" / "c.png", rainy())
+
+    def stumbles(*_: object, **__: object) -> None:
+        raise ValueError("stream type not supported")
+
+    monkeypatch.setattr("train.derain.run.derain_video", stumbles)
+    done = command(tmp_path / "in", "-o", tmp_path / "out")
+    assert (done.exit_code, sorted(path.name for path in (tmp_path / "out").iterdir())) == (3, ["a.png", "c.png"])
+    assert "b.mp4: ValueError: stream type not supported" in done.stderr
+
+
 def test_video_in_words(tmp_path: Path) -> None:
     write_clip(tmp_path / "clip.mp4", [rainy(seed) for seed in range(4)], [0, 40, 80, 120])
     done = command(tmp_path / "clip.mp4", "-o", tmp_path / "out.mov", "--stabilise", "--precision", "bfloat16")
