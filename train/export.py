@@ -11,8 +11,8 @@ import importlib.util
 import json
 import logging
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,8 +68,8 @@ class Deraining(nn.Module):
 def export_onnx(checkpoint: Path, output: Path, *, licence: str = "unknown", overwrite: bool = False) -> Exported:
     """Write a checkpoint's network as an ONNX model; it appears once onnxruntime has given what the network gives.
 
-    Raises InputError when the checkpoint is none, `output` exists, the extra `[onnx]` is not installed, the weights are too many for one
-    ONNX file, or the model differs from the network.
+    Raises InputError when the checkpoint is none, `output` exists or is the checkpoint itself, the extra `[onnx]` is not installed, the
+    weights are too many for one ONNX file, or the model differs from the network.
     """
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
@@ -78,6 +78,8 @@ def export_onnx(checkpoint: Path, output: Path, *, licence: str = "unknown", ove
         raise InputError(f"{output}: is a folder; name a file, such as {output / 'derain.onnx'}")
     _refuse_existing(output, overwrite)
     network = load_network(checkpoint)
+    if output.exists() and output.samefile(checkpoint):
+        raise InputError(f"{output}: is the checkpoint itself; name another output")
     weights = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
     if weights > MOST_BYTES:
         raise InputError(f"{checkpoint}: has {weights / 2**30:.1f} GiB of weights, and an ONNX file holds 2; use --format safetensors")
@@ -89,7 +91,7 @@ def export_onnx(checkpoint: Path, output: Path, *, licence: str = "unknown", ove
             f"{checkpoint}: in onnxruntime its pictures differ by up to {difference:.2g} from the network's, where {LIKENESS:g} is "
             "allowed, so nothing was written; try other versions of onnxruntime and torch"
         )
-    _write(output, content)
+    _write({output: content})
     return Exported((output,), difference)
 
 
@@ -108,8 +110,7 @@ def export_safetensors(
         _refuse_existing(path, overwrite)
     network = load_network(checkpoint)
     text = model_card(checkpoint, network, workspace, licence)
-    _write(card, text.encode())
-    _write(weights, checkpoint.read_bytes())
+    _write({weights: checkpoint.read_bytes(), card: text.encode()})
     return Exported((weights, card), None)
 
 
@@ -118,12 +119,17 @@ def _refuse_existing(path: Path, overwrite: bool) -> None:
         raise InputError(f"{path}: exists; give --overwrite, or another output")
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(contents: Mapping[Path, bytes]) -> None:
+    """Write files, which appear when all of them have been written to their ends."""
     try:
-        with write_atomically(path) as file:
-            file.write(content)
+        with ExitStack() as files:
+            for path, content in contents.items():
+                file = files.enter_context(write_atomically(path))
+                file.write(content)
+                file.flush()
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({first_line(error)}); make room, or name another output") from error
+        told = " and ".join(map(str, contents))
+        raise InputError(f"{told}: cannot be written ({first_line(error)}); make room, or name another output") from error
 
 
 def _onnx_model(network: DerainingNetwork, checkpoint: Path, licence: str) -> onnx.ModelProto:

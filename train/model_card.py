@@ -7,6 +7,7 @@ scores; nothing is claimed that was not measured.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,7 @@ def _training(preset: Preset, about: Mapping[str, Any]) -> str:
 def _measured(method: str, workspace: Workspace) -> str:
     table = workspace.table(Score)
     rows = read_rows(Score, table) if table_exists(table) else []
-    lines = list(_score_lines(rows, method))
+    lines = list(_score_lines(rows, method, workspace))
     if not lines:
         return "## Measured\nNothing: no scores of this checkpoint are known. `train evaluate` makes them."
     return (
@@ -123,20 +124,24 @@ def _measured(method: str, workspace: Workspace) -> str:
     )
 
 
-def _score_lines(rows: Sequence[Score], method: str) -> Iterator[str]:
-    """A line for each protocol and source of pictures."""
+def _score_lines(rows: Sequence[Score], method: str, workspace: Workspace) -> Iterator[str]:
+    """A line for each protocol and source of pictures: the scenes, or the folder that holds the two pictures of each pair."""
     nothing = {_scored(row): row for row in rows if row.method == "input"}
     ours: dict[tuple[str, str], list[Score]] = {}
     for row in rows:
         if row.method == method and _scored(row) in nothing:
-            source = "scenes" if row.scene_id is not None else Path(row.picture).parent.name
+            source = "scenes" if row.scene_id is not None else _folder_of_both(row, workspace)
             ours.setdefault((source, row.protocol), []).append(row)
     for (source, protocol), found in sorted(ours.items()):
         undone = [nothing[_scored(row)] for row in found]
         yield (
-            f"| {source} | {len(found)} | `{protocol}` | {_mean_psnr(found)} ({_mean_psnr(undone)}) "
+            f"| {Path(source).name} | {len(found)} | `{protocol}` | {_mean_psnr(found)} ({_mean_psnr(undone)}) "
             f"| {np.mean([row.ssim for row in found]):.4f} ({np.mean([row.ssim for row in undone]):.4f}) |"
         )
+
+
+def _folder_of_both(row: Score, workspace: Workspace) -> str:
+    return os.path.commonpath([workspace.resolve(path).absolute().parent for path in (row.picture, row.truth)])
 
 
 def _scored(row: Score) -> tuple[str, str, str]:

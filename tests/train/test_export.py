@@ -4,6 +4,8 @@ import dataclasses
 import importlib.util
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -160,13 +162,13 @@ def test_more_weights_than_onnx_holds_are_refused(checkpoint: Path, tmp_path: Pa
 # --- weights and their card ---------------------------------------------------------------------------------------------------------
 
 
-def scored(method: str, number: int, psnr: float, ssim: float, scene_id: str | None) -> Score:
+def scored(method: str, number: int, psnr: float, ssim: float, scene_id: str | None, data: str = "rain") -> Score:
     return Score(
         f"{method}{number}{scene_id}",
         method,
         "y-mprnet",
-        f"/home/someone/rain/{number}.png",
-        "clean.png",
+        f"/home/someone/{data}/input/{number}.png",
+        f"/home/someone/{data}/target/{number}.png",
         psnr,
         ssim,
         scene_id=scene_id,
@@ -181,6 +183,7 @@ def test_the_card_states_data_protocol_limits_and_settings(checkpoint: Path, tmp
     rows = [scored(method, 1, 30.0, 0.9, None), scored(method, 2, 32.0, 0.8, None), scored(method, 3, 35.0, 0.95, "scene")]
     rows += [scored("input", 1, 26.0, 0.7, None), scored("input", 2, 27.0, 0.6, None), scored("input", 3, 33.0, 0.9, "scene")]
     rows += [scored("another", 1, 50.0, 0.99, None), scored("input", 4, 50.0, 0.99, None)]
+    rows += [scored(method, 5, 40.0, 0.97, None, "drizzle"), scored("input", 5, 39.0, 0.96, None, "drizzle")]
     append_rows(Score, workspace.table(Score), rows, Provenance("test", {}, {}))
     done = export_safetensors(checkpoint, tmp_path / "out", workspace=workspace, licence="cc-by-4.0")
     assert [path.name for path in done.files] == ["model.safetensors", "README.md"]
@@ -188,6 +191,7 @@ def test_the_card_states_data_protocol_limits_and_settings(checkpoint: Path, tmp
     front = yaml.safe_load(card.split("---")[1])
     assert (front["license"], front["library_name"], front["pipeline_tag"]) == ("cc-by-4.0", "rainlapse", "image-to-image")
     assert "| rain | 2 | `y-mprnet` | 31.00 (26.50) | 0.8500 (0.6500) |" in card
+    assert "| drizzle | 1 | `y-mprnet` | 40.00 (39.00) | 0.9700 (0.9600) |" in card
     assert "| scenes | 1 | `y-mprnet` | 35.00 (33.00) | 0.9500 (0.9000) |" in card
     for told in ("## Limits", RUN["scenes"], "1,234 steps", "seed 7", file_sha256(checkpoint), "| `kernels` | 3, 5 |", "No clean picture"):
         assert str(told) in card
@@ -255,11 +259,29 @@ def test_the_command_overwrites_when_asked(checkpoint: Path, tmp_path: Path) -> 
     assert (tmp_path / "README.md").read_text() != "before"
 
 
-def test_a_full_disk_leaves_nothing_behind(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize("failing", ["README.md", "model.safetensors"])
+def test_a_full_disk_leaves_all_as_it_was(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
+    before = {"README.md": b"a card", "model.safetensors": b"its weights"}
+    for name, content in before.items():
+        (tmp_path / name).write_bytes(content)
+    write = export.write_atomically
 
-    monkeypatch.setattr("os.fsync", full)
+    @contextmanager
+    def full(path: Path) -> Iterator[Any]:
+        with write(path) as file:
+            if path.name == failing:
+                raise OSError(28, "No space left on device")
+            yield file
+
+    monkeypatch.setattr(export, "write_atomically", full)
     with pytest.raises(InputError, match=r"README\.md: cannot be written .*No space left"):
-        export_safetensors(checkpoint, tmp_path / "out", workspace=Workspace(tmp_path))
-    assert not list((tmp_path / "out").iterdir())
+        export_safetensors(checkpoint, tmp_path, workspace=Workspace(tmp_path), overwrite=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_checkpoint_is_not_written_over(tmp_path: Path) -> None:
+    made = checkpoint_of(tmp_path, NetworkSettings(width=2, kernels=(3,)))
+    before = made.read_bytes()
+    with pytest.raises(InputError, match="is the checkpoint itself; name another output"):
+        export_onnx(made, made, overwrite=True)
+    assert made.read_bytes() == before
