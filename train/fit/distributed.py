@@ -96,10 +96,19 @@ def joined(device: torch.device) -> Iterator[Processes]:
         torch.distributed.destroy_process_group()
 
 
-def own_device() -> str | None:
-    """The GPU of this process where `torchrun` started several on one machine: one each."""
-    local = os.environ.get("LOCAL_RANK")
-    return f"cuda:{local}" if local is not None and torch.cuda.is_available() else None
+def own_device(named: str | None) -> str | None:
+    """The device that was named; where none or `cuda` was, each process that `torchrun` started on a machine has a GPU of its own.
+
+    Raises InputError where several would share one.
+    """
+    local, on_this_machine = os.environ.get("LOCAL_RANK"), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if local is None or not torch.cuda.is_available():
+        return named
+    if named in (None, "cuda"):
+        return f"cuda:{local}"
+    if named != "cpu" and on_this_machine > 1:
+        raise InputError(f"--device {named}: {on_this_machine} processes cannot share a GPU; leave it out, and each takes one of its own")
+    return named
 
 
 def gathering(network: nn.Module, last: bool) -> contextlib.AbstractContextManager[None]:

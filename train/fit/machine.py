@@ -39,8 +39,8 @@ def machine_for(preset: Preset, device: str | None, deterministic: bool) -> Iter
     Raises InputError for a device that is not there, pairs that cannot be divided among the processes, and, in place of running out of
     the device's memory, with what would fit.
     """
-    chosen = chosen_device(device or own_device())
-    if chosen.type == "cuda":
+    chosen = chosen_device(own_device(device))
+    if chosen.index is not None and chosen.type == "cuda":  # `cuda` alone is the current one already, and cannot be set
         torch.cuda.set_device(chosen)
     with _reproducible(chosen, deterministic), joined(chosen) as processes:
         machine = Machine(chosen, _precision(preset.optimiser, chosen), processes)
@@ -48,7 +48,7 @@ def machine_for(preset: Preset, device: str | None, deterministic: bool) -> Iter
         try:
             yield machine
         except RuntimeError as error:
-            if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+            if not _is_out_of_memory(error):
                 raise
             raise InputError(_advice(preset, machine)) from error
 
@@ -75,8 +75,18 @@ def _reproducible(device: torch.device, deterministic: bool) -> Iterator[None]:
 def _precision(settings: OptimiserSettings, device: torch.device) -> torch.dtype:
     if settings.precision == "float32":
         return torch.float32
-    has = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
+    if device.type == "cuda":
+        has = torch.cuda.is_bf16_supported(including_emulation=False)  # emulated it is slower than float32
+    else:
+        has = torch.cpu._is_avx512_bf16_supported()
     return torch.bfloat16 if has else torch.float32
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    # A GPU that others have filled, and memory of the host for it, end in errors of another class.
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        words in str(error).lower() for words in ("can't allocate memory", "out of memory", "cublas_status_alloc_failed")
+    )
 
 
 def _refuse_uneven(preset: Preset, processes: Processes) -> None:

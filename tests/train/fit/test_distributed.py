@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from manifests.errors import InputError
 from tests.worlds import World, make_world
 from train.checkpoints import load_network
-from train.fit.distributed import Processes
+from train.fit.distributed import Processes, own_device
 from train.fit.loop import fit
 from train.fit.runlog import LogRow, read_log
 from train.fit.runs import Run, plan
@@ -126,3 +127,15 @@ def test_alone_nothing_is_exchanged() -> None:
 def test_the_parts_of_all_are_the_whole() -> None:
     places = list(range(12))
     assert [place for rank in range(4) for place in places[Processes(rank, 4, 4).part(12)]] == places
+
+
+def test_each_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert [own_device(named) for named in (None, "cuda", "cuda:3", "cpu")] == [None, "cuda", "cuda:3", "cpu"]
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert [own_device(named) for named in (None, "cuda", "cpu")] == ["cuda:1", "cuda:1", "cpu"]
+    with pytest.raises(InputError, match="--device cuda:3: 2 processes cannot share a GPU"):
+        own_device("cuda:3")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert own_device(None) is None

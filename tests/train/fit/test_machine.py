@@ -45,6 +45,11 @@ def test_where_no_pair_fits_a_smaller_crop_is_advised(monkeypatch: pytest.Monkey
     assert "a smaller network with --set width" in out_of_memory(PRESET, torch.OutOfMemoryError("out of memory"))
 
 
+@pytest.mark.parametrize("words", ["CUDA error: out of memory", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"])
+def test_other_words_for_too_little_memory_are_understood(tight: None, words: str) -> None:
+    assert "5 would fit" in out_of_memory(PRESET, RuntimeError(words))
+
+
 def test_other_errors_are_left_as_they_are() -> None:
     with pytest.raises(RuntimeError, match="shape mismatch"), machine_for(PRESET, "cpu", False):
         raise RuntimeError("shape mismatch")
@@ -71,3 +76,18 @@ def test_precision_is_what_the_device_has(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     with machine_for(literal, "cpu", False) as found:
         assert found.precision == torch.float32
+
+
+def test_the_current_gpu_needs_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is chosen where none is named; torch refuses to set a GPU without a number."""
+    monkeypatch.setattr(machine, "chosen_device", lambda named: torch.device("cuda"))
+    with machine_for(PRESET, None, False) as found:
+        assert found.device == torch.device("cuda")
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_gpu_that_emulates_bfloat16_computes_in_float32(monkeypatch: pytest.MonkeyPatch, native: bool) -> None:
+    monkeypatch.setattr(machine, "chosen_device", lambda named: torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: native or including_emulation)
+    with machine_for(PRESET, None, False) as found:
+        assert found.precision == (torch.bfloat16 if native else torch.float32)
