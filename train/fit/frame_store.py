@@ -119,8 +119,9 @@ def _bytes_of(row: Scene, channels: int, target: Target) -> int:
 
 def _scene_in(part: Tensor, scene_id: str, shape: tuple[int, int, int, int], target: Target) -> SceneFrames:
     count, channels, height, width = shape
-    planes = part.view(-1, height, width)
-    beside = None if target == "frame" else planes[count * channels : -1]
+    targets = 0 if target == "frame" else 1
+    planes = part.view((count + targets) * channels + 1, height, width)
+    beside = planes[count * channels : -1] if targets else None
     return SceneFrames(scene_id, planes[: count * channels].view(shape), planes[-1:].view(torch.bool), beside)
 
 
@@ -128,7 +129,7 @@ def _buffer(size: int, place: Place, device: torch.device, folder: Path) -> Tens
     if place == "device":
         return torch.empty(size, dtype=torch.uint8, device=device)
     if place == "host":
-        return torch.empty(size, dtype=torch.uint8, pin_memory=device.type == "cuda")
+        return torch.empty(size, dtype=torch.uint8)  # not pinned: what is uploaded is the crops, which are cut into pinned memory
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:  # has no name, so that not even a kill leaves it behind

@@ -108,6 +108,18 @@ def test_frames_of_another_size_than_the_table_says_are_named(world: World) -> N
         load_scenes([row], world.workspace, True, place="host", device=CPU, folder=world.workspace.root)
 
 
+def test_a_table_without_sizes_is_named(world: World) -> None:
+    row = dataclasses.replace(world.scenes[0], height=None)
+    with pytest.raises(InputError, match="5 of 48x40, and the table says 5 of 48x0"):
+        load_scenes([row], world.workspace, True, place="host", device=CPU, folder=world.workspace.root)
+
+
+def test_frames_beside_a_gpu_lie_in_common_memory(world: World, tmp_path: Path) -> None:
+    """Pinned they would take up to twice their size, since pinned memory is given in powers of two."""
+    store = load_scenes(world.scenes[:1], world.workspace, True, place="host", device=torch.device("cuda"), folder=tmp_path)
+    assert not store.bytes.is_pinned()
+
+
 def test_of_many_scenes_the_one_that_cannot_be_read_is_named(world: World, tmp_path: Path) -> None:
     bad = tmp_path / "bad.png"
     write_png(bad, load_scene(world.scenes[0], world.workspace, False).frames[0].permute(1, 2, 0).numpy())
