@@ -85,7 +85,7 @@ def held_out_scene(scene: SceneFrames, truth: Tensor | None = None) -> HeldOutSc
     """Cut out of a scene, and of its clean picture (C, H, W) uint8, what validation looks at."""
     rows, columns = most_seen_window(scene.mask[0], LARGEST_SIDE_PX)
     frames = scene.frames[:, :, rows, columns]
-    chosen = torch.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).round().long()
+    chosen = torch.linspace(0, len(frames) - 1, min(FRAMES, len(frames)), device=frames.device).round().long()
     ordered = frames.sort(dim=0).values  # torch.quantile refuses more than 16 million values
     median, clean_quantile = _quantile(ordered, 0.5), _quantile(ordered, CLEAN_QUANTILE)
     shown = truth[:, rows, columns] if truth is not None else None
@@ -105,7 +105,7 @@ def most_seen_window(mask: Tensor, side: int) -> tuple[slice, slice]:
     height, width = min(side, mask.shape[0]), min(side, mask.shape[1])
     sums = functional.pad(mask.double().cumsum(0).cumsum(1), (1, 0, 1, 0))
     counts = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
-    down, across = (torch.arange(length) - (length - 1) // 2 for length in counts.shape)
+    down, across = (torch.arange(length, device=mask.device) - (length - 1) // 2 for length in counts.shape)
     distance = (down[:, None].square() + across.square()).double()
     best = int((counts - distance / (distance.max() + 1)).argmax())
     top, left = divmod(best, counts.shape[1])

@@ -197,6 +197,16 @@ def test_the_window_sees_most_of_the_mask(height: int, width: int, side: int, se
         assert (rows.start, columns.start) == ((height - tall) // 2, (width - wide) // 2)
 
 
+def test_a_scene_may_lie_on_any_device() -> None:
+    """As scenes to train on do that are shown for want of held-out ones. Whatever is not made where they lie is made elsewhere here."""
+    scene, _ = made_scene(0.2)
+    expected = held_out_scene(scene)
+    with torch.device("meta"):
+        found = held_out_scene(scene)
+    assert torch.equal(found.frames, expected.frames)
+    assert torch.equal(found.seen, expected.seen)
+
+
 # --- truths -------------------------------------------------------------------------------------------------------------------------
 
 
