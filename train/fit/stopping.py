@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, such that a step in hand ends and what was done is saved."""
+"""Ctrl-C, SIGTERM and SIGHUP (of a terminal that closes), such that a step in hand ends and what was done is saved."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ ECHO_S = 2.0  # the terminal sends Ctrl-C to every process, and torchrun passes 
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Gives a function that tells whether to stop. A second signal, later than an echo of the first, raises KeyboardInterrupt at once."""
+    """Gives a function that tells whether to stop. A second signal, later than an echo of the first, raises KeyboardInterrupt at once.
+
+    Signals that are ignored, as `nohup` and a shell's background want it, stay so.
+    """
     caught: list[float] = []
 
     def catch(_number: int, _frame: FrameType | None) -> None:
@@ -25,7 +28,8 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield lambda: False
         return
-    previous = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
+    heeded = [number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+    previous = {number: signal.signal(number, catch) for number in heeded}
     try:
         yield lambda: bool(caught)
     finally:
