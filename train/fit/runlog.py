@@ -30,7 +30,7 @@ class LogRow:
     elapsed_s: Annotated[float, "time trained, over all interruptions, s"]
     learning_rate: Annotated[float, "of Adam in the last step"]
     gamma: Annotated[float, "γ of the structure similarity loss (eq. 3) in the last step"]
-    images_per_s: Annotated[float, "frames trained on in a second, since the row before"]
+    images_per_s: Annotated[float, "frames trained on in a second, over the latest rows"]
     total: Annotated[float, "the weighted sum of the losses (eq. 8)"]
     background: Annotated[float, "background consistency loss (eq. 2), intensity 0-1"]
     structure: Annotated[float, "structure similarity loss (eq. 3), γ inside, intensity 0-1"]
@@ -39,7 +39,7 @@ class LogRow:
     mean_streaks: Annotated[float, "mean S, intensity 0-1"]
     contrast_kept: Annotated[float, "std(B) / std(I) within crops"]
     contrast_shared: Annotated[float, "what both frames of a pair share of std(I); 1: no rain"]
-    dead_fraction: Annotated[float, "share of streak pixels that are exactly 0"]
+    dead_fraction: Annotated[float, "share of streak pixels that are exactly 0, or lie in a crop whose S is the same everywhere"]
     held_out_score: Annotated[
         float | None, "label-free score of the averaged weights on held-out scenes, a PSNR, dB; picks the checkpoint"
     ] = None

@@ -52,6 +52,16 @@ def reporter(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> tuple[Reporter,
     return Reporter("train small", 0.0), written, now
 
 
+@pytest.mark.parametrize("name", ["of {rain}", "of [bold]rain", "of {"])
+def test_any_name_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    said, written, _ = reporter(monkeypatch, terminal=True)
+    named = Reporter(name, 0.0)
+    with named:
+        named.tell(0.5, 50, 400, TERMS)
+        named.live.refresh()
+    assert name in written.getvalue()
+
+
 def test_without_a_terminal_a_twentieth_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     said, written, now = reporter(monkeypatch, terminal=False)
     with said:
