@@ -13,7 +13,7 @@ from torch import Tensor
 
 from manifests.errors import InputError
 from train.checkpoints import Training, read_about, save_network, save_training
-from train.fit.choice import Choice, choose
+from train.fit.choice import TIE_DB, Choice, choose
 from train.fit.collapse import CollapseWatch
 from train.fit.figures import draw_curves, draw_samples
 from train.fit.machine import Machine
@@ -24,6 +24,10 @@ from train.fit.validation import HeldOutScene, LabelFree, validate
 from train.losses import Losses, gamma_at
 
 TERMS = [field.name for field in dataclasses.fields(Losses)]
+IDENTITY_CURE = (
+    "where S fell to 0 early (curves.png), start again under another --name with a longer rise of the rate (--set warm_up=0.1), a lower "
+    "--set learning_rate=… or --set directional_weight=0; where it still rises, with more --steps"
+)
 FORETELL_STEPS = 5  # after so many, the speed of a run without a GPU is told
 WORTH_FORETELLING_S = 30.0
 
@@ -94,6 +98,17 @@ class Record:
         self.run.resume.unlink(missing_ok=True)
         chosen = f"; the weights of step {self.choice.step} did best on held-out scenes" if self.choice is not None else ""
         self.reporter.say(f"finished: {self.training.step} steps in {self.training.elapsed_s:.0f} s{chosen}")
+        self._warn_of_identity()
+
+    def _warn_of_identity(self) -> None:
+        """Say so where the chosen network does no better on held-out scenes than doing nothing: no alarm sees that, and it may be light rain."""
+        doing_nothing = next((row.held_out_score_input for row in reversed(self.log.rows) if row.held_out_score_input is not None), None)
+        if self.choice is None or doing_nothing is None or self.choice.score >= doing_nothing + TIE_DB:
+            return
+        self.reporter.say(
+            f"the network does no better than doing nothing on held-out scenes (score {self.choice.score:.2f} dB, doing nothing "
+            f"{doing_nothing:.2f} dB): {IDENTITY_CURE}"
+        )
 
     def _validate(self, collapse: CollapseWatch) -> LabelFree:
         """Score the averaged weights, and make them the run's result where they are chosen."""
