@@ -26,8 +26,8 @@ LEAST_SHARED = 0.2  # where the frames of pairs share less of their contrast tha
 
 CONSTANT_CURE = (
     "The structure similarity loss is too weak against the consistency loss; start again under another --name with "
-    "--set structure_weight=3 --set gamma_start=1 --set gamma_end=1, as the presets default and small have it, and where that is so already "
-    "with a larger structure_weight or a lower learning_rate"
+    "--set structure_weight=3 --set gamma_start=1 --set gamma_end=1, as the presets default and small have it, and where that is so "
+    "already with a larger structure_weight or a lower learning_rate"
 )
 DEAD_CURE = (
     "Rectified units that are 0 everywhere have no gradient and stay dead; start again under another --name with --set head=linear, as the "

@@ -101,7 +101,7 @@ class Record:
         self._warn_of_identity()
 
     def _warn_of_identity(self) -> None:
-        """Say so where the chosen network does no better on held-out scenes than doing nothing: no alarm sees that, and it may be light rain."""
+        """Say so where the chosen network does no better on held-out scenes than doing nothing; no alarm sees that."""
         doing_nothing = next((row.held_out_score_input for row in reversed(self.log.rows) if row.held_out_score_input is not None), None)
         if self.choice is None or doing_nothing is None or self.choice.score >= doing_nothing + TIE_DB:
             return

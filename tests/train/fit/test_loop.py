@@ -24,6 +24,7 @@ from train.fit.collapse import Collapse
 from train.fit.loop import fit, learning_rate_at, start
 from train.fit.runlog import LogRow, read_log
 from train.fit.runs import Bounds, Run, plan
+from train.fit.validation import LabelFree
 from train.presets import DEFAULT, PAPER, SMALL, NetworkSettings, changed, preset_from
 
 WATCHED = changed(PRESET, ["collapse_steps=20"])
@@ -228,6 +229,20 @@ def test_a_healthy_run_raises_no_alarm_and_learns(world: World) -> None:
     assert min(row.contrast_kept for row in rows) > 0.8
     assert max(row.dead_fraction for row in rows) < 0.5
     assert rows[-1].total < 0.95 * rows[0].total
+
+
+@pytest.mark.parametrize(("score", "told"), [(25.2, False), (25.05, True), (12.0, True), (float("nan"), False)])
+def test_a_run_that_learned_to_do_nothing_says_so_at_its_end(
+    world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], score: float, told: bool
+) -> None:
+    """Scores of doing nothing are 25 dB. A score that is no number chose nothing, and is told as such."""
+    monkeypatch.setattr("train.fit.record.validate", lambda *given: LabelFree(score, 25.0, 0.1, 0.1, 0.0, 1.0, None, None))
+    fit(planned(world, f"scored-{score}", steps=2))
+    ends = [line for line in capfd.readouterr().err.splitlines() if "no better than doing nothing" in line]
+    assert len(ends) == told
+    if told:
+        assert f"(score {score:.2f} dB, doing nothing 25.00 dB)" in ends[0]
+        assert all(cure in ends[0] for cure in ("warm_up", "learning_rate", "--steps"))
 
 
 # --- the command --------------------------------------------------------------------------------------------------------------------
