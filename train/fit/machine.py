@@ -75,10 +75,8 @@ def _reproducible(device: torch.device, deterministic: bool) -> Iterator[None]:
 def _precision(settings: OptimiserSettings, device: torch.device) -> torch.dtype:
     if settings.precision == "float32":
         return torch.float32
-    if device.type == "cuda":
-        has = torch.cuda.is_bf16_supported(including_emulation=False)  # emulated it is slower than float32
-    else:
-        has = torch.cpu._is_avx512_bf16_supported()
+    # Emulated, bfloat16 is slower than float32.
+    has = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
     return torch.bfloat16 if has else torch.float32
 
 

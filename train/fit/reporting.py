@@ -50,7 +50,13 @@ class Reporter:
         self.label = label
         self.pace = Pace(done, time.monotonic())
         self.lines, self.line_at = int(done * LINES), time.monotonic()
-        self.bar = Progress(TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[said]}"), console=self.console)
+        self.bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[said]}"),
+            console=self.console,
+        )
         self.task = self.bar.add_task(label, total=1.0, said="")
         self.bar.update(self.task, completed=done)
         self.terms = Text()

@@ -54,7 +54,7 @@ def reporter(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> tuple[Reporter,
 
 @pytest.mark.parametrize("name", ["of {rain}", "of [bold]rain", "of {"])
 def test_any_name_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    said, written, _ = reporter(monkeypatch, terminal=True)
+    _, written, _ = reporter(monkeypatch, terminal=True)
     named = Reporter(name, 0.0)
     with named:
         named.tell(0.5, 50, 400, TERMS)
