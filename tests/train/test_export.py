@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from torch import nn
 
 from manifests.errors import InputError
-from manifests.files import Provenance, append_rows, file_sha256
+from manifests.files import Provenance, append_rows, file_sha256, write_atomically
 from manifests.tables import Score
 from manifests.workspace import Workspace
 from train import export
@@ -264,7 +264,7 @@ def test_a_full_disk_leaves_all_as_it_was(checkpoint: Path, tmp_path: Path, monk
     before = {"README.md": b"a card", "model.safetensors": b"its weights"}
     for name, content in before.items():
         (tmp_path / name).write_bytes(content)
-    write = export.write_atomically
+    write = write_atomically
 
     @contextmanager
     def full(path: Path) -> Iterator[Any]:

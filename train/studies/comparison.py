@@ -9,6 +9,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from train.devices import chosen_device
 from train.studies.results import Results, markdown_table, write_figure, write_markdown
 from train.studies.study import Study
 from train.studies.trials import Trial, Variant, mean_and_spread, run_trials
@@ -57,7 +58,8 @@ def conditions(study: Study, trials: Sequence[Trial]) -> str:
     length = f"{study.minutes:g} minutes" if study.minutes is not None else f"{study.steps or preset.optimiser.steps:,} steps"
     kernels = ", ".join(map(str, preset.network.kernels))
     seeds = f"{study.seeds} seeds (mean ± standard deviation)" if study.seeds > 1 else "one seed"
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    chosen = chosen_device(study.device)
+    device = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else "CPU"
     return (
         f"Preset `{preset.name}` at width {preset.network.width}, kernels {kernels}, crops of {preset.pairs.crop_px} px, "
         f"{preset.pairs.pairs} pairs a step, {length}, {seeds}, {device}. Protocol "

@@ -58,7 +58,8 @@ def detection(
 ) -> Results[Detection]:
     """Run a detector on rainy, derained and clean pictures; pictures done before are left as they are.
 
-    Raises InputError where detector, checkpoint, device or pictures are missing, and where nothing is found in any clean picture.
+    A picture that cannot be read, or that the detector fails on, is told as failed. Raises InputError where detector, checkpoint, device
+    or pictures are missing, where all pictures fail, and where nothing is found in any clean picture.
     """
     finder = load_detector(detector)
     network = load_network(checkpoint).to(chosen_device(device)).eval()
@@ -67,32 +68,41 @@ def detection(
     chosen = examples(workspace, scenes, pairs, quick=quick)
     weights = file_sha256(checkpoint)
     rows: list[Detection] = []
+    looked_at: list[Example] = []
+    failed: list[str] = []
     for number, example in enumerate(chosen, 1):
         known_by = fingerprint("detection", VERSION, finder.known_by, weights, example.known_by)
         ids = {condition: fingerprint(known_by, condition) for condition in CONDITIONS}
         if not ids.items() <= {(row.condition, row.detection_id) for row in done.values()}:
-            found = _found(example, finder, lambda picture: as_8_bit(derain_picture(network, picture)))[1]
-            done |= {
-                ids[condition]: Detection(
-                    ids[condition], finder.name, example.name, condition, things(found[condition]),
-                    tuple(overlaps(found["clean"], found[condition])),
-                )
-                for condition in CONDITIONS
-            }  # fmt: skip
+            try:
+                found = _found(example, finder, lambda picture: as_8_bit(derain_picture(network, picture)))[1]
+                done |= {
+                    ids[condition]: Detection(
+                        ids[condition], finder.name, example.name, condition, things(found[condition]),
+                        tuple(overlaps(found["clean"], found[condition])),
+                    )
+                    for condition in CONDITIONS
+                }  # fmt: skip
+            except InputError as error:
+                failed.append(f"{example.name}: {error}")
+                continue
             write_results(Detection, folder, list(done.values()), {"command": "train study detection", "checkpoint": checkpoint})
             click.echo(f"detection {number}/{len(chosen)}: {example.name}", err=True)
+        looked_at.append(example)
         rows += [done[ids[condition]] for condition in CONDITIONS]
+    if not rows:
+        raise InputError(f"no picture could be looked at: {failed[0]}")
     write_results(Detection, folder, rows, {"command": "train study detection", "checkpoint": checkpoint})
     if not any(row.overlaps for row in rows):
         raise InputError(
-            f"--detector {finder.name}: finds nothing in any of the {len(chosen)} clean pictures; name with --pairs pictures in which "
+            f"--detector {finder.name}: finds nothing in any of the {len(looked_at)} clean pictures; name with --pairs pictures in which "
             "there is something for it to find"
         )
     text = f"What `{finder.name}` finds (Cho et al. 2020, Fig. 16 and 18); the clean pictures' findings are the reference\n\n"
     text += f"{detection_table(rows)}\n"
     write_markdown(folder, text)
-    write_figure(folder, _drawn(most_changed(rows, chosen), finder, lambda picture: as_8_bit(derain_picture(network, picture))))
-    return Results(rows, text, folder)
+    write_figure(folder, _drawn(most_changed(rows, looked_at), finder, lambda picture: as_8_bit(derain_picture(network, picture))))
+    return Results(rows, text, folder, failed)
 
 
 def detection_table(rows: Sequence[Detection]) -> str:

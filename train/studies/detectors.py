@@ -34,8 +34,14 @@ class Detector:
     function: Callable[[Picture], object]
 
     def found(self, picture: Picture) -> Found:
-        """What it finds in a picture (H, W, 3). Raises InputError for what is neither boxes nor labels."""
-        found = np.asarray(self.function(picture))
+        """What it finds in a picture (H, W, 3). Raises InputError for what is neither boxes nor labels, and where it fails."""
+        try:
+            found = np.asarray(self.function(picture))
+        except Exception as error:  # the user's code may raise anything
+            raise InputError(
+                f"detector {self.name}: fails on a picture of {picture.shape[1]}x{picture.shape[0]} px "
+                f"({type(error).__name__}: {first_line(error)}); mend it, or leave the picture out"
+            ) from error
         if found.shape == picture.shape[:2] and np.issubdtype(found.dtype, np.integer):
             return found
         if found.size == 0:

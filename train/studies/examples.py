@@ -8,12 +8,11 @@ from pathlib import Path
 
 from manifests.files import file_sha256, fingerprint
 from manifests.media import Picture
-from manifests.tables import Scene, Truth
+from manifests.tables import Scene
 from manifests.workspace import Workspace
-from train.evaluate.pairs import find_pairs
 from train.evaluate.scoring import clean_picture, rainy_picture
-from train.evaluate.truths import RainyPictures, scenes_with_truth
-from train.studies.held_out import FRAMES, spread
+from train.evaluate.truths import RainyPictures
+from train.studies.held_out import FRAMES, rainy_pictures, spread
 
 QUICK_EXAMPLES = 6
 
@@ -46,11 +45,7 @@ def examples(workspace: Workspace, scenes: Path | None, pairs: Path | None, *, q
 
     `scenes` is the workspace's table unless given. Raises InputError where there is nothing to look at.
     """
-    if pairs is not None:
-        groups: Sequence[RainyPictures] = find_pairs(pairs).groups
-    else:
-        scenes = scenes or workspace.table(Scene)
-        groups = scenes_with_truth(scenes, Workspace.of_table(scenes).table(Truth), "test").scenes
+    groups = rainy_pictures(scenes or workspace.table(Scene), pairs)
     found = [Example(group, number) for group in groups for number in _frames(group)]
     return [found[place] for place in spread(len(found), QUICK_EXAMPLES)] if quick else found
 

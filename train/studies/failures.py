@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from manifests.errors import InputError
 from manifests.files import file_sha256, fingerprint
 from manifests.media import Picture
 from manifests.workspace import Workspace
@@ -68,7 +69,8 @@ def failures(
 ) -> Results[Outcome]:
     """Score single pictures, those gained least first; pictures done before are left as they are. Draws the worst, one a scene.
 
-    Raises InputError where checkpoint, device or pictures are missing.
+    A picture that cannot be scored is told as failed. Raises InputError where checkpoint, device or pictures are missing, and where none
+    can be scored.
     """
     network = load_network(checkpoint).to(chosen_device(device)).eval()
     folder, about = study_folder(workspace, "failures"), {"command": "train study failures", "checkpoint": checkpoint}
@@ -78,17 +80,24 @@ def failures(
         fingerprint("failures", VERSION, weights, protocol, example.known_by): example
         for example in examples(workspace, scenes, pairs, quick=quick)
     }
+    failed: list[str] = []
     for number, (outcome_id, example) in enumerate(chosen.items(), 1):
         if outcome_id not in done:
-            done[outcome_id] = _outcome(outcome_id, example, network, protocol)
+            try:
+                done[outcome_id] = _outcome(outcome_id, example, network, protocol)
+            except InputError as error:
+                failed.append(f"{example.name}: {error}")
+                continue
             write_results(Outcome, folder, list(done.values()), about)
             click.echo(f"failures {number}/{len(chosen)}: {example.name}: {done[outcome_id].gain:+.2f} dB", err=True)
-    rows = sorted((done[outcome_id] for outcome_id in chosen), key=lambda row: (row.gain, row.outcome_id))
+    if len(failed) == len(chosen):
+        raise InputError(f"no picture could be scored: {failed[0]}")
+    rows = sorted((done[outcome_id] for outcome_id in chosen if outcome_id in done), key=lambda row: (row.gain, row.outcome_id))
     write_results(Outcome, folder, rows, about)
     text = f"The worst of {len(rows)} pictures, by gain in PSNR (Cho et al. 2020, Fig. 19); {protocol}\n\n{outcome_table(rows[:LISTED])}\n"
     write_markdown(folder, text)
     write_figure(folder, _drawn([(row, chosen[row.outcome_id]) for row in one_a_scene(rows)[:DRAWN]], network))
-    return Results(rows, text, folder)
+    return Results(rows, text, folder, failed)
 
 
 def one_a_scene(rows: Sequence[Outcome]) -> list[Outcome]:

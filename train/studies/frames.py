@@ -7,6 +7,7 @@ tested scene itself, which no network makes and a single picture does not have.
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Sequence
 
@@ -17,12 +18,13 @@ from matplotlib.figure import Figure
 
 from manifests.errors import InputError
 from manifests.files import fingerprint, read_rows
-from manifests.tables import Scene
+from manifests.tables import Scene, Truth
 from train.evaluate.scoring import TEMPORAL_MEAN, TEMPORAL_MEDIAN, clean_picture, rainy_picture, temporal_pictures
+from train.evaluate.truths import scenes_with_truth
 from train.presets import Target, changed
 from train.scenes import scenes_of
 from train.studies.comparison import REFERENCE, by_variant, conditions
-from train.studies.held_out import held_out, held_out_scenes, mean_scores
+from train.studies.held_out import held_out, mean_scores
 from train.studies.results import Results, markdown_table, write_figure, write_markdown
 from train.studies.study import MAKE_SCENES, Study
 from train.studies.trials import Trial, Variant, mean_and_spread, run_trials, write_trials
@@ -44,7 +46,7 @@ def frames(study: Study) -> Results[Trial]:
     variants = [Variant(name, changed(study.preset, [f"target={target}"]), count) for count in counts for target, name in TRAINED.items()]
     trials = run_trials(study, variants)
     if study.pairs is None:
-        trials = [*trials, *(row for count in counts for seed in range(study.seeds) for row in _averages(study, count, seed))]
+        trials = [*trials, *_averages(study, counts)]
         write_trials(study, trials)
     text = f"{TITLE}\n\n{conditions(study, trials)}\n\n{_table(trials, counts)}\n"
     write_markdown(study.folder, text)
@@ -95,33 +97,34 @@ def _counts(study: Study) -> list[int]:
     return counts
 
 
-def _averages(study: Study, count: int, seed: int) -> list[Trial]:
-    """The temporal mean and median of `count` frames of each held-out scene, drawn by seed, scored as they are."""
-    groups = held_out_scenes(study)
+def _averages(study: Study, counts: Sequence[int]) -> list[Trial]:
+    """The temporal mean and median of frames of each held-out scene, by their number and drawn by seed, scored as they are."""
+    groups = scenes_with_truth(study.scenes, study.workspace.table(Truth), "test").scenes
     clean = [clean_picture(group) for group in groups]
-    averages = []
-    for number, group in enumerate(groups):
-        chosen = np.random.default_rng([seed, number]).choice(len(group.frames), size=count, replace=False)
-        averages.append(temporal_pictures([rainy_picture(group, int(frame)) for frame in chosen]))
-    nothing = held_out(study)
-    psnr_input, ssim_input = nothing.mean_scores(nothing.rainy)
+    pictures = held_out(study)
+    psnr_input, ssim_input = pictures.mean_scores(pictures.rainy)
     rows = []
-    for name in (TEMPORAL_MEAN, TEMPORAL_MEDIAN):
-        psnr, ssim = mean_scores([of_scene[name] for of_scene in averages], clean, study.protocol)
-        rows.append(
-            Trial(
-                trial_id=fingerprint("average", name, count, seed, nothing.known_by),
-                variant=name,
-                seed=seed,
-                protocol=study.protocol,
-                pictures=len(clean),
-                psnr=psnr,
-                ssim=ssim,
-                psnr_input=psnr_input,
-                ssim_input=ssim_input,
-                frames=count,
+    for count, seed in itertools.product(counts, range(study.seeds)):
+        averages = []
+        for number, group in enumerate(groups):
+            chosen = np.random.default_rng([seed, number]).choice(len(group.frames), size=count, replace=False)
+            averages.append(temporal_pictures([rainy_picture(group, int(frame)) for frame in chosen]))
+        for name in (TEMPORAL_MEAN, TEMPORAL_MEDIAN):
+            psnr, ssim = mean_scores([of_scene[name] for of_scene in averages], clean, study.protocol)
+            rows.append(
+                Trial(
+                    trial_id=fingerprint("average", name, count, seed, pictures.known_by),
+                    variant=name,
+                    seed=seed,
+                    protocol=study.protocol,
+                    pictures=len(clean),
+                    psnr=psnr,
+                    ssim=ssim,
+                    psnr_input=psnr_input,
+                    ssim_input=ssim_input,
+                    frames=count,
+                )
             )
-        )
     return rows
 
 

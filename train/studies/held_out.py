@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import click
 import numpy as np
 
 from manifests.files import file_sha256, fingerprint
 from manifests.tables import Truth
+from manifests.workspace import Workspace
 from train.derain import derain_picture
 from train.evaluate.pairs import find_pairs
+from train.evaluate.run import LeftOut
 from train.evaluate.scoring import clean_picture, frame_sha256, rainy_picture
+from train.evaluate.summaries import left_out_in_words
 from train.evaluate.truths import RainyPictures, scenes_with_truth
 from train.metrics import Picture, Protocol, score
 from train.network import DerainingNetwork
@@ -41,16 +46,27 @@ class HeldOut:
 
 def held_out(study: Study) -> HeldOut:
     """What a study is scored on. Raises InputError where a table, folder or picture is missing or nothing can be scored."""
-    groups = find_pairs(study.pairs).groups if study.pairs is not None else held_out_scenes(study)
+    groups = rainy_pictures(study.scenes, study.pairs)
     chosen = [(group, number) for group in groups for number in spread(len(group.frames), FRAMES)]
     files = [(frame_sha256(group, number), group.part, file_sha256(group.truth), group.crop) for group, number in chosen]
     rainy, clean = [rainy_picture(group, number) for group, number in chosen], [clean_picture(group) for group, _ in chosen]
     return HeldOut(rainy, clean, study.protocol, fingerprint(files, study.protocol))
 
 
-def held_out_scenes(study: Study) -> Sequence[RainyPictures]:
-    """The scenes of split `test` and the clean picture behind each. Raises InputError where a table is missing or no truth is known."""
-    return scenes_with_truth(study.scenes, study.workspace.table(Truth), "test").scenes
+def rainy_pictures(scenes: Path, pairs: Path | None) -> Sequence[RainyPictures]:
+    """A folder's pairs, else the scenes of split `test` and the clean picture behind each; says what is left out for want of one.
+
+    Raises InputError where a folder or table is missing, or nothing has its clean picture.
+    """
+    if pairs is not None:
+        found = find_pairs(pairs)
+        groups, left = found.groups, LeftOut("pictures without a partner", tuple(str(path.relative_to(pairs)) for path in found.unpaired))
+    else:
+        known = scenes_with_truth(scenes, Workspace.of_table(scenes).table(Truth), "test")
+        groups, left = known.scenes, LeftOut("scenes without a clean picture", known.without_truth)
+    if left.names:
+        click.echo(f"left out: {left_out_in_words(left)}", err=True)
+    return groups
 
 
 def mean_scores(backgrounds: Sequence[Picture], clean: Sequence[Picture], protocol: Protocol) -> tuple[float, float]:

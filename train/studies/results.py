@@ -30,6 +30,7 @@ class Results(Generic[Row]):
     rows: Sequence[Row]
     markdown: str
     folder: Path
+    failed: Sequence[str] = ()  # pictures that have no row, and why, one line each
 
 
 def read_results(row_class: type[Row], folder: Path) -> list[Row]:

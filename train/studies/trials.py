@@ -20,6 +20,7 @@ from manifests.errors import InputError
 from manifests.files import fingerprint, read_rows
 from manifests.tables import Scene
 from train.checkpoints import load_network, read_about
+from train.devices import chosen_device
 from train.fit.loop import fit
 from train.fit.runs import Run, plan
 from train.fit.validation import HeldOutScene, held_out_scene, validate
@@ -74,9 +75,11 @@ class Trial:
 def run_trials(study: Study, variants: Sequence[Variant]) -> list[Trial]:
     """Train and score every variant with every seed, seed by seed; what is in the study's table already is left as it is, unless it failed.
 
-    Rows of variants that the study does not ask for any more are dropped. Raises InputError where nothing can be trained or scored.
+    Rows of variants that the study does not ask for any more are dropped. Raises InputError where nothing can be trained or scored, and
+    for a device that is not there.
     """
     study.refuse_without_scenes()
+    chosen_device(study.device)  # one that is not there is no row's failure
     pictures = held_out(study)
     judged = _judged_scenes(study)
     done = {row.trial_id: row for row in read_results(Trial, study.folder)}
@@ -146,7 +149,7 @@ def _trial(study: Study, variant: Variant, run: Run, trial_id: str, pictures: He
     except InputError as error:
         return dataclasses.replace(failed, error=str(error))
     # The last weights, not those that held-out scenes choose: a row tells what its settings lead to, collapse included.
-    network = load_network(run.last).to("cuda" if torch.cuda.is_available() else "cpu")
+    network = load_network(run.last).to(chosen_device(study.device))
     about = read_about(run.last)
     psnr, ssim = pictures.score_network(network)
     row = dataclasses.replace(

@@ -123,3 +123,22 @@ def test_the_pictures_drawn_are_those_that_change_most(world: World) -> None:
     drawn = [example.name for example in most_changed(rows, chosen)]
     assert sorted(drawn[:2]) == sorted(names[1:3])
     assert drawn[2] == names[3]
+
+
+def test_a_picture_that_the_detector_fails_on_is_told_and_the_others_are_looked_at(
+    world: World, checkpoint: Path, seen: list[Picture], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finder = vars(module)["load_detector"]("middle")
+
+    def stumbles(picture: Picture) -> object:
+        if not seen:
+            seen.append(picture)
+            raise ZeroDivisionError("division by zero")
+        return finder.function(picture)
+
+    monkeypatch.setattr(module, "load_detector", lambda name: Detector(name, name, stumbles))
+    found = detected(world, checkpoint)
+    assert len(found.rows) == 3 * 9
+    (told,) = found.failed
+    assert "detector middle: fails on a picture of " in told
+    assert "(ZeroDivisionError: division by zero)" in told

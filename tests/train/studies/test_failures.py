@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from PIL import Image
 
 from manifests.errors import InputError
-from manifests.media import Picture, read_picture
+from manifests.media import Picture, read_picture, write_png
 from tests.worlds import World, clean_picture
 from train.checkpoints import save_network
+from train.cli import main
 from train.fit.loop import start
 from train.metrics import score
 from train.studies import failures as module
@@ -106,3 +108,20 @@ def test_pictures_equal_to_their_truth_have_no_finite_gain() -> None:
 def test_without_pictures_there_is_nothing_to_show(world: World, checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such"):
         failures(world.workspace, checkpoint, scenes=None, pairs=tmp_path / "none", protocol="rgb", device="cpu", quick=True)
+
+
+def test_a_picture_that_cannot_be_scored_is_told_and_the_others_are(checkpoint: Path, tmp_path: Path, calls: list[Picture]) -> None:
+    random = np.random.default_rng(0)
+    for name in ("1.png", "2.png"):
+        for folder in ("input", "target"):
+            write_png(tmp_path / "pairs" / folder / name, random.integers(9, 255, (20, 24, 3), dtype=np.uint8))
+    (tmp_path / "pairs" / "input" / "1.png").write_bytes(b"")
+    line = ["study", "failures", str(checkpoint), "-C", str(tmp_path), "--pairs", str(tmp_path / "pairs")]
+    found = CliRunner().invoke(main, line)
+    assert found.exit_code == 3, found.output
+    assert "failed: 1.png: " in found.stderr
+    assert "it is empty" in found.stderr
+    assert [row.picture for row in read_results(Outcome, tmp_path / "studies" / "failures")] == ["2.png"]
+    (tmp_path / "pairs" / "input" / "2.png").write_bytes(b"")
+    found = CliRunner().invoke(main, line)
+    assert (found.exit_code, "no picture could be scored: 1.png: " in found.output) == (1, True)

@@ -70,3 +70,10 @@ def test_spread_holds_both_ends_and_no_index_twice(count: int, wanted: int) -> N
     assert found[-1] == (count - 1 if wanted > 1 else 0)
     gaps = np.diff(found)
     assert len(gaps) == 0 or gaps.max() - gaps.min() <= 1
+
+
+def test_what_has_no_partner_is_told(study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("input/1.png", "target/1.png", "input/2.png"):
+        write_png(tmp_path / "pairs" / name, np.zeros((20, 24, 3), np.uint8))
+    assert len(held_out(dataclasses.replace(study, pairs=tmp_path / "pairs")).rainy) == 1
+    assert capsys.readouterr().err == "left out: pictures without a partner: 1 (input/2.png)\n"

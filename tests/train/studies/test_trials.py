@@ -155,3 +155,9 @@ def test_mean_and_spread_is_the_samples() -> None:
     assert mean_and_spread(values) == f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
     assert mean_and_spread([30.0, None]) == "30.00"
     assert mean_and_spread([None]) == "–"
+
+
+def test_a_device_that_is_not_there_is_told_at_once(study: Study, trained: list[Run]) -> None:
+    with pytest.raises(InputError, match="--device cuda:77: cannot be used here"):
+        run_trials(dataclasses.replace(study, device="cuda:77"), variants(study))
+    assert trained == []
