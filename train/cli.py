@@ -70,7 +70,7 @@ def _let_threads_sleep() -> None:
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Length of the run in minutes of training.")
 @click.option("--name", help="The run's folder in runs/; the preset's name unless given.")
 @click.option("--device", help="cpu, cuda or cuda:N; the GPU where there is one.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the first weights and of the pairs drawn.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the first weights and of the pairs drawn.")
 @click.option("--init", type=FILE, help="A checkpoint whose weights to start from.")
 @click.option("--deterministic", is_flag=True, help="The same bits every time on a GPU, too, and slower; on a CPU they are in any case.")
 @click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Change a setting of the preset, listed above.")

@@ -275,6 +275,7 @@ def test_the_command_trains_and_tells_its_checkpoint(world: World) -> None:
         (["--set", "depth=3"], 2, "depth"),
         (["--steps", "0"], 2, "steps"),
         (["--minutes", "0"], 2, "minutes"),
+        (["--seed", "-1"], 2, "seed"),
         (["--init", "none.safetensors"], 1, "none.safetensors"),
         (["--preset", "small", "--device", "abacus"], 1, "--device abacus"),
         (["--preset", "small", "--device", "cuda:99"], 1, "--device cuda:99"),
