@@ -16,11 +16,13 @@ def chosen_device(name: str | None) -> torch.device:
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        torch.empty(0, device=name)
+        found = torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:  # torch raises either, by how it was built
         raise InputError(
             f"--device {name}: cannot be used here ({first_line(error)}); leave it out, or name cpu, cuda or cuda:N"
         ) from error
+    if found.type not in ("cpu", "cuda"):
+        raise InputError(f"--device {name}: cannot be used here (neither a CPU nor a CUDA GPU); leave it out, or name cpu, cuda or cuda:N")
     return torch.device(name)
 
 

@@ -14,7 +14,7 @@ def test_a_device_is_the_one_that_is_named() -> None:
     assert chosen_device(None).type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
-@pytest.mark.parametrize("name", ["cuda:99", "abacus"])
+@pytest.mark.parametrize("name", ["cuda:99", "abacus", "meta"])
 def test_one_that_is_not_there_is_refused_by_name(name: str) -> None:
     with pytest.raises(InputError, match=f"--device {name}: cannot be used here"):
         chosen_device(name)
