@@ -45,7 +45,7 @@ def plan(inputs: Sequence[Path], output: Path, *, overwrite: bool = False, strea
 
     `output` is a file for one picture or video where it has such a suffix, else a folder. Folders are searched with all below them, hidden
     ones and `output` apart, and what lies in them keeps its place there. Raises InputError when an input is missing or neither picture
-    nor video, two inputs would give one output, an output is an input, or one exists and `overwrite` is not given.
+    nor video, two inputs would give one output, an output is an input or lies below a file, or one exists and `overwrite` is not given.
     """
     passed_over: list[Path] = []
     pairs = [pair for path in inputs for pair in _pairs(path, output, passed_over, alone=len(inputs) == 1)]
@@ -103,6 +103,8 @@ def _check(source: Path, target: Path, sources: set[Path], taken: dict[Path, Pat
         raise InputError(f"{source}: the output {target} is an input itself; choose another output folder")
     if target.is_dir():
         raise InputError(f"{target}: a folder of that name is in the way; choose another output")
+    if (in_the_way := next((folder for folder in target.parents if folder.is_file()), None)) is not None:
+        raise InputError(f"{in_the_way}: is a file, where a folder for {target.name} is needed; choose another output")
     if target.exists() and not overwrite:
         raise InputError(f"{target}: exists; give --overwrite, or another output folder")
 

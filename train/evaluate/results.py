@@ -44,9 +44,11 @@ def results(scores: Sequence[Score], methods: Mapping[str, str], protocols: Sequ
     )
 
 
-def data_hash(scores: Sequence[Score]) -> str:
-    """16 hex digits over the rainy and clean pictures of scores, by content: two evaluations with one hash were of the same pictures."""
-    pictures = {(row.picture, row.picture_sha256, row.truth_sha256) for row in scores if row.method == INPUT}
+def data_hash(scores: Sequence[Score], method: str = INPUT) -> str:
+    """16 hex digits over the rainy and clean pictures that a method has scores of, by content: two results with one hash were of the same
+    pictures.
+    """
+    pictures = {(row.picture, row.picture_sha256, row.truth_sha256) for row in scores if row.method == method}
     return fingerprint(sorted((rainy, clean) for _, rainy, clean in pictures))
 
 

@@ -76,11 +76,12 @@ def _line(found: Result, evaluation: Evaluation) -> dict[str, object]:
         if other.protocol == found.protocol and other.method in (TEMPORAL_MEAN, TEMPORAL_MEDIAN):
             name = other.method.replace(" ", "_")
             line |= {f"psnr_{name}": other.psnr, f"ssim_{name}": other.ssim}
-    rows = [row for row in evaluation.scores if row.protocol == found.protocol]
+    method = evaluation.checkpoint if evaluation.checkpoint is not None and found.method == OURS else found.method
+    rows = [row for row in evaluation.scores if (row.protocol, row.method) == (found.protocol, method)]
     return line | {
         "label": found.method,
         "checkpoint": evaluation.checkpoint if found.method == OURS else None,
-        "data": data_hash(evaluation.scores),
+        "data": data_hash(rows, method),
         "layout": evaluation.layout,
         "device": rows[0].device,
         "versions": rows[0].versions,

@@ -70,6 +70,7 @@ def test_plans_that_would_lose_a_file_are_refused(tmp_path: Path) -> None:
         (["one/a.png", "two/a.png"], "two", "is an input itself"),
         (["s"], "out", "and so would"),
         (["none.png"], "out", "no such file"),
+        (["one/a.png"], "x.txt", r"x\.txt: is a file, where a folder for a\.png is needed"),
         (["x.txt"], "out", "neither a picture nor a video"),
         (["empty"], "out", "holds no pictures and no videos"),
     ):

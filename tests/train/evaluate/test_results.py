@@ -50,4 +50,6 @@ def test_the_data_hash_knows_pictures_by_content_alone() -> None:
     moved = [dataclasses.replace(score, picture=f"/elsewhere/{score.picture}", psnr=1.0) for score in reversed(scores)]
     assert data_hash(scores) == data_hash([*moved, row("net", "a", 1.0, 0.1)])
     assert data_hash(scores) != data_hash(scores[:1])
+    partly = [*scores, row("net", "a", 1.0, 0.1)]
+    assert data_hash(partly, "net") == data_hash(scores[:1])
     assert data_hash(scores) != data_hash([scores[0], dataclasses.replace(scores[1], truth_sha256="changed")])

@@ -354,6 +354,19 @@ def test_the_command_compares_methods_in_one_table_and_tells_what_is_missing(tmp
         assert command(*wrong).exit_code == 2
 
 
+def test_a_line_of_json_is_known_by_the_pictures_that_its_own_method_has(tmp_path: Path) -> None:
+    pairs, fewer = folder_of_pairs(tmp_path / "pairs", 2), folder_of_pairs(tmp_path / "fewer", 2)
+    (fewer / "target" / "1.png").unlink()
+    asked = ("--pairs", pairs, "--outputs", f"all={pairs / 'target'}", "--outputs", f"half={fewer / 'target'}", "-C", tmp_path / "work")
+    whole, half = (json.loads(line) for line in command(*asked, "--json", "--protocol", "rgb").stdout.splitlines())
+    assert (whole["n"], half["n"]) == (2, 1)
+    (pairs / "input" / "1.png").unlink()
+    (smaller,) = (
+        json.loads(line) for line in command("--pairs", pairs, "-C", tmp_path / "work", "--json", "--protocol", "rgb").stdout.splitlines()
+    )
+    assert half["data"] == smaller["data"] != whole["data"]
+
+
 def test_bad_pictures_are_named_and_the_others_scored(tmp_path: Path) -> None:
     pairs = folder_of_pairs(tmp_path / "pairs", 4)
     (pairs / "input" / "0.png").write_bytes(b"")
