@@ -110,7 +110,7 @@ def one_a_scene(rows: Sequence[Outcome]) -> list[Outcome]:
 
 def outcome_table(rows: Sequence[Outcome]) -> str:
     """A line a picture."""
-    headings = ["picture", "PSNR, dB", "gain, dB", "SSIM", "rain, levels", "cover", "error where it rains", "|error| elsewhere"]
+    headings = ["picture", "PSNR, dB", "gain, dB", "SSIM", "rain, levels", "cover", "error where it rains", "absolute error elsewhere"]
     lines = [
         [row.picture, _told(row.psnr), _told(row.gain, "+.2f"), f"{row.ssim:.4f}", _told(row.rain, ".1f"), f"{row.cover:.3f}",
          _told(row.rainy_error, "+.1f"), _told(row.other_error, ".1f")]

@@ -58,9 +58,13 @@ def write_results(row_class: type[Row], folder: Path, rows: Sequence[Row], about
 
 
 def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Rows of cells as a Markdown table."""
+    """Rows of cells as a Markdown table, each cell one line of text."""
     lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(content: object) -> str:
+    return " ".join(str(content).split()).replace("|", "\\|")
 
 
 def write_markdown(folder: Path, text: str) -> None:

@@ -53,6 +53,11 @@ def test_the_table_in_markdown() -> None:
     assert markdown_table(["a", "b"], [[1, "x"], [2, "y"]]) == "| a | b |\n| --- | --- |\n| 1 | x |\n| 2 | y |"
 
 
+def test_a_cell_stays_one_cell() -> None:
+    header, _, row = markdown_table(["|error|", "b"], [["two\nlines", "x|y"]]).splitlines()
+    assert (header, row) == (r"| \|error\| | b |", r"| two lines | x\|y |")
+
+
 def test_text_and_figure_appear_in_the_folder(tmp_path: Path) -> None:
     write_markdown(tmp_path / "new", "words\n")
     write_figure(tmp_path / "new", Figure(figsize=(2, 1)))
