@@ -62,7 +62,7 @@ class Evaluation:
     left_out: tuple[LeftOut, ...]
     failed: tuple[str, ...]  # what could not be read or scored, one line each
     checkpoint: str | None  # the beginning of its SHA-256
-    worst: Path | None  # a drawing of the pictures that came out worst; None without a method
+    worst: Path | None  # a drawing of the pictures that came out worst; None where none differs from its truth, or without a method
 
     def result(self, protocol: Protocol, method: str = OURS) -> Result:
         """One method's means. Raises KeyError where it was not scored."""
@@ -125,7 +125,8 @@ def evaluate(
         worst = workspace.root / "report" / f"worst-{methods[0].name[:16]}-{pictures.called}.png" if methods else None
         if worst is not None:
             of_first = [row for row in scores if row.protocol == context.protocols[0]]
-            draw_worst(pictures.groups, of_first, methods[0], workspace, worst)
+            if not draw_worst(pictures.groups, of_first, methods[0], workspace, worst):
+                worst = None
     called = {method.name: OURS if method.derain else method.name for method in methods}
     left_out = (*pictures.left_out, *(left for _, lefts in others for left in lefts))
     return Evaluation(tuple(scores), results(scores, called, context.protocols), pictures.layout, left_out, tuple(failed), name, worst)

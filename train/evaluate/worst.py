@@ -19,8 +19,11 @@ DRAWN = 4
 ERROR_GAIN = 4
 
 
-def draw_worst(groups: Sequence[RainyPictures], scores: Sequence[Score], method: Method, workspace: Workspace, path: Path) -> None:
-    """Draw the pictures of lowest PSNR of one protocol's scores, one a truth, with their figures. Raises InputError where one is gone."""
+def draw_worst(groups: Sequence[RainyPictures], scores: Sequence[Score], method: Method, workspace: Workspace, path: Path) -> bool:
+    """Draw the pictures of lowest PSNR of one protocol's scores, one a truth, with their figures; whether there is one that differs.
+
+    Raises InputError where one is gone.
+    """
     places = {
         (workspace.relative(frame), workspace.relative(group.truth)): (group, number)
         for group in groups
@@ -35,7 +38,9 @@ def draw_worst(groups: Sequence[RainyPictures], scores: Sequence[Score], method:
         derained = method.derain(rainy) if method.derain is not None else read_rgb(method.outputs[group.frames[number]]) / 255
         panels.append([rainy, derained, clean, np.clip(ERROR_GAIN * np.abs(derained - clean / 255), 0, 1)])
         captions.append(f"{_figures(before[row.picture, row.truth])}, derained {_figures(row)} ({row.protocol}): {row.picture}")
-    before_after(panels, ["rainy", "derained", "clean", f"error x {ERROR_GAIN}"], captions, path)
+    if panels:
+        before_after(panels, ["rainy", "derained", "clean", f"error x {ERROR_GAIN}"], captions, path)
+    return bool(panels)
 
 
 def _worst(scores: Sequence[Score], method: str) -> list[Score]:

@@ -324,6 +324,8 @@ def test_outputs_need_no_checkpoint_and_cannot_take_others_names(tmp_path: Path)
     assert found.checkpoint is None
     assert found.result("rgb", "clean").psnr is None
     assert found.result("rgb", "clean").ssim == pytest.approx(1)
+    assert found.worst is None
+    assert not list((tmp_path / "work").glob("report/*"))
     with pytest.raises(InputError, match="cannot be called 'input'"):
         evaluate(pairs=pairs, outputs={"input": pairs / "target"}, workspace=workspace)
     with pytest.raises(InputError, match="leave out the slash"):
