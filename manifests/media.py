@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import ColorRange, Interpolation
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from manifests.capture_times import still_times
 from manifests.errors import first_line
@@ -178,6 +178,8 @@ def decode_picture(content: bytes, name: str, grey: bool = False) -> Picture:
             return np.asarray(ImageOps.exif_transpose(picture).convert("L" if grey else "RGB"), dtype=np.uint8)
     except MediaError:
         raise
+    except UnidentifiedImageError:  # its text names an address in memory
+        raise MediaError(f"{name}: cannot be read as a picture ({'no known file format' if content else 'the file is empty'})") from None
     except Exception as error:  # Pillow raises many classes for damaged files
         raise MediaError(f"{name}: cannot be read as a picture ({first_line(error)})") from error
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from manifests.media import MediaError, frames, probe, read_picture, still_paths, write_png
+from manifests.media import MediaError, decode_picture, frames, probe, read_picture, still_paths, write_png
 from tests.manifests.clips import HEIGHT, WIDTH, encode, number_of, numbered_picture, tag_rotation
 
 STEADY = [number / 25 for number in range(40)]
@@ -238,6 +238,12 @@ def test_picture_is_upright_by_its_tag_and_damage_is_named(tmp_path: Path) -> No
         read_picture(tmp_path / "bad.png")
     with pytest.raises(MediaError, match="no such picture"):
         read_picture(tmp_path / "gone.png")
+
+
+@pytest.mark.parametrize(("content", "why"), [(b"", "the file is empty"), (b"text", "no known file format")])
+def test_what_is_no_picture_is_said_in_words(content: bytes, why: str) -> None:
+    with pytest.raises(MediaError, match=rf"^x\.png: cannot be read as a picture \({why}\)$"):
+        decode_picture(content, "x.png")
 
 
 @pytest.mark.parametrize("pixels", ["yuv420p", "yuv444p", "yuvj420p", "yuv420p10le", "gray"])
