@@ -13,7 +13,7 @@ from torch import Tensor
 
 from manifests.errors import InputError
 from train.checkpoints import Training, read_about, save_network, save_training
-from train.fit.choice import TIE_DB, Choice, choose
+from train.fit.choice import LEAST_SCENES, TIE_DB, Choice, choose
 from train.fit.collapse import CollapseWatch
 from train.fit.figures import draw_curves, draw_samples
 from train.fit.machine import Machine
@@ -97,13 +97,15 @@ class Record:
         save_network(self.run.last, self.training, self.known)
         self.run.resume.unlink(missing_ok=True)
         chosen = f"; the weights of step {self.choice.step} did best on held-out scenes" if self.choice is not None else ""
+        if self.choice is not None and len(self.held_out) < LEAST_SCENES:
+            chosen = f"; held-out scenes chose nothing: {len(self.held_out)} of at least {LEAST_SCENES}"
         self.reporter.say(f"finished: {self.training.step} steps in {self.training.elapsed_s:.0f} s{chosen}")
         self._warn_of_identity()
 
     def _warn_of_identity(self) -> None:
         """Say so where the chosen network does no better on held-out scenes than doing nothing; no alarm sees that."""
         doing_nothing = next((row.held_out_score_input for row in reversed(self.log.rows) if row.held_out_score_input is not None), None)
-        if self.choice is None or doing_nothing is None or self.choice.score >= doing_nothing + TIE_DB:
+        if len(self.held_out) < LEAST_SCENES or self.choice is None or doing_nothing is None or self.choice.score >= doing_nothing + TIE_DB:
             return
         self.reporter.say(
             f"the network does no better than doing nothing on held-out scenes (score {self.choice.score:.2f} dB, doing nothing "
@@ -114,7 +116,7 @@ class Record:
         """Score the averaged weights, and make them the run's result where they are chosen."""
         self._refuse_broken(collapse)
         found = validate(self.training.average, self.held_out, self.machine.device, self.machine.precision)
-        self.choice = choose(self.choice, self.training.step, found.score)
+        self.choice = choose(self.choice, self.training.step, found.score, len(self.held_out))
         if self.choice is not None and self.choice.step == self.training.step:
             save_network(self.run.checkpoint, self.training, {**self.known, "choice": dataclasses.asdict(self.choice)})
         return found

@@ -3,16 +3,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train.fit.choice import TIE_DB, Choice, choose
+from train.fit.choice import LEAST_SCENES, TIE_DB, Choice, choose
 
 NAN = float("nan")
 
 
-def chosen(*scores: float) -> Choice | None:
-    """After validations at steps 1, 2, … with these scores."""
+def chosen(*scores: float, scenes: int = LEAST_SCENES) -> Choice | None:
+    """After validations at steps 1, 2, … with these scores on so many scenes."""
     choice = None
     for step, score in enumerate(scores, start=1):
-        choice = choose(choice, step, score)
+        choice = choose(choice, step, score, scenes)
     return choice
 
 
@@ -20,6 +20,11 @@ def test_the_best_is_chosen_and_of_equals_the_latest() -> None:
     assert chosen(20, 25, 30) == Choice(3, 30, 30)
     assert chosen(20, 30, 25) == Choice(2, 30, 30)
     assert chosen(20, 30, 30 - 0.9 * TIE_DB) == Choice(3, 30 - 0.9 * TIE_DB, 30)
+
+
+def test_too_few_scenes_choose_the_latest_that_is_whole() -> None:
+    assert chosen(30, 20, 10, scenes=LEAST_SCENES - 1) == Choice(3, 10, 30)
+    assert chosen(30, 20, NAN, scenes=1) == Choice(2, 20, 30)
 
 
 def test_equals_do_not_lead_away_step_by_step() -> None:
@@ -51,7 +56,7 @@ def test_a_run_that_repeats_what_it_validated_before_a_kill_chooses_the_same(sco
     resumed = data.draw(st.integers(1, ended))
     choice = chosen(*scores[:ended])
     for step in range(resumed, len(scores) + 1):
-        choice = choose(choice, step, scores[step - 1])
+        choice = choose(choice, step, scores[step - 1], LEAST_SCENES)
     whole = chosen(*scores)
     assert choice is not None
     assert whole is not None

@@ -237,6 +237,7 @@ def test_a_run_that_learned_to_do_nothing_says_so_at_its_end(
 ) -> None:
     """Scores of doing nothing are 25 dB. A score that is no number chose nothing, and is told as such."""
     monkeypatch.setattr("train.fit.record.validate", lambda *given: LabelFree(score, 25.0, 0.1, 0.1, 0.0, 1.0, None, None))
+    monkeypatch.setattr("train.fit.record.LEAST_SCENES", 1)
     fit(planned(world, f"scored-{score}", steps=2))
     ends = [line for line in capfd.readouterr().err.splitlines() if "no better than doing nothing" in line]
     assert len(ends) == told
