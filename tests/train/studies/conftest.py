@@ -40,6 +40,14 @@ def world(made: World, tmp_path: Path) -> World:
 
 
 @pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """An untrained network's."""
+    path = tmp_path / "checkpoint.safetensors"
+    save_network(path, start(TINY, 0, torch.device("cpu")), {"run": {}})
+    return path
+
+
+@pytest.fixture
 def study(world: World) -> Study:
     return Study("losses", world.workspace.table(Scene), TINY, steps=2, minutes=None, seeds=2, protocol="y-mprnet")
 

@@ -7,28 +7,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
 from PIL import Image
 
 from manifests.errors import InputError
 from manifests.media import Picture
 from tests.worlds import World, clean_picture
-from train.checkpoints import save_network
-from train.fit.loop import start
 from train.studies import detection as module
 from train.studies.detection import Detection, detection, detection_table, most_changed
 from train.studies.detectors import Detector
 from train.studies.examples import examples
 from train.studies.results import Results, read_results
-
-from .conftest import TINY
-
-
-@pytest.fixture
-def checkpoint(tmp_path: Path) -> Path:
-    path = tmp_path / "checkpoint.safetensors"
-    save_network(path, start(TINY, 0, torch.device("cpu")), {"run": {}})
-    return path
 
 
 @pytest.fixture

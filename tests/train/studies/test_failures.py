@@ -6,29 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner
 from PIL import Image
 
 from manifests.errors import InputError
 from manifests.media import Picture, read_picture, write_png
 from tests.worlds import World, clean_picture
-from train.checkpoints import save_network
 from train.cli import main
-from train.fit.loop import start
 from train.metrics import score
 from train.studies import failures as module
 from train.studies.failures import Outcome, errors_by_rain, failures, one_a_scene, outcome_table
 from train.studies.results import Results, read_results
-
-from .conftest import TINY
-
-
-@pytest.fixture
-def checkpoint(tmp_path: Path) -> Path:
-    path = tmp_path / "checkpoint.safetensors"
-    save_network(path, start(TINY, 0, torch.device("cpu")), {"run": {}})
-    return path
 
 
 @pytest.fixture

@@ -26,13 +26,6 @@ from .conftest import TINY
 
 
 @pytest.fixture
-def checkpoint(tmp_path: Path) -> Path:
-    path = tmp_path / "checkpoint.safetensors"
-    save_network(path, start(TINY, 0, torch.device("cpu")), {"run": {}})
-    return path
-
-
-@pytest.fixture
 def picture(world: World) -> Path:
     return world.workspace.resolve(world.scenes[1].frames[0])
 

@@ -5,23 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-import torch
 from click.testing import CliRunner
 
 from tests.worlds import World
-from train.checkpoints import save_network
 from train.cli import main
-from train.fit.loop import start
-
-from .conftest import TINY
-
-
-@pytest.fixture
-def checkpoint(tmp_path: Path) -> Path:
-    path = tmp_path / "checkpoint.safetensors"
-    save_network(path, start(TINY, 0, torch.device("cpu")), {"run": {}})
-    return path
 
 
 def test_speed(tmp_path: Path) -> None:
