@@ -22,7 +22,7 @@ Fusion = Literal["dynamic", "dynamic_local", "dynamic_lowrank", "concat", "sum",
 Deconv = Literal["interpolate", "bilinear3"]
 Head = Literal["relu", "linear", "softplus"]
 Color = Literal["luma", "rgb"]
-Target = Literal["frame", "median", "mean"]
+Target = Literal["frame", "median", "mean", "lower_quartile"]
 Compile = Literal["auto", "on", "off"]
 
 
@@ -66,7 +66,8 @@ class LossSettings:
     reconstruction_weight: Annotated[float, "of the reconstruction loss, λr"] = 0.001
     target: Annotated[
         Target,
-        "what the structure similarity loss holds a background against: the pair's other frame, or the scene's temporal median or mean",
+        "what the structure similarity loss holds a background against: the pair's other frame, or the scene's temporal median, mean or "
+        "lower quartile, which rain that covers half of the frames or more does not lift as it lifts the others",
     ] = "frame"
     gamma_start: Annotated[float, "γ of the structure similarity loss at the first step"] = 0.1
     gamma_end: Annotated[float, "γ once it has fallen"] = 0.0001

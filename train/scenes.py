@@ -39,7 +39,7 @@ class SceneFrames:
     scene_id: str
     frames: Tensor  # (N, C, H, W) uint8
     mask: Tensor  # (1, H, W) bool
-    target: Tensor | None = None  # (C, H, W) uint8: the frames' temporal median or mean, where backgrounds are held against it
+    target: Tensor | None = None  # (C, H, W) uint8: of the frames, where backgrounds are held against it
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -125,8 +125,16 @@ def with_target(scene: SceneFrames, target: Target) -> SceneFrames:
         return scene
     if target == "mean":
         return dataclasses.replace(scene, target=scene.frames.float().mean(dim=0).round().byte())
-    ordered, count = scene.frames.sort(dim=0).values, len(scene.frames)
-    return dataclasses.replace(scene, target=((ordered[(count - 1) // 2].int() + ordered[count // 2]) / 2).round().byte())
+    share = 0.5 if target == "median" else 0.25
+    return dataclasses.replace(scene, target=temporal_quantile(scene.frames.sort(dim=0).values, share).round().byte())
+
+
+def temporal_quantile(ordered: Tensor, share: float) -> Tensor:
+    """Of frames (N, C, H, W) uint8, sorted over N: (C, H, W) float32, 0-255, linear between two frames."""
+    place = share * (len(ordered) - 1)  # torch.quantile refuses more than 16 million values
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return torch.lerp(ordered[below].float(), ordered[above].float(), place - below)
 
 
 def draw_pairs(sizes: Sequence[tuple[int, int, int]] | Numbers, settings: PairSettings, seed: int, step: int) -> PairDraws:

@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import NormalDist
 
 from acquire.simulator.backgrounds import BUNDLED, places, stem
 from acquire.simulator.procedural import PROCEDURAL
@@ -22,7 +23,7 @@ from manifests.errors import InputError
 from manifests.media import PICTURE_SUFFIXES
 
 HELD_OUT_PHOTOS = ("coffee", "cat", "camera")  # of the bundled ones, kept for held-out clips
-HELD_OUT_SHARE = 4  # of a user's pictures, about one in so many is kept for held-out clips
+HELD_OUT_SHARE = 8  # of a user's pictures, about one in so many is kept for held-out clips
 RAIN_RANGES = {  # (lowest, highest) over clips; lengths, widths and brightness on a logarithmic scale
     "orientation_deg": (50.0, 130.0),
     "length_px": (9.0, 48.0),
@@ -33,16 +34,27 @@ RAIN_RANGES = {  # (lowest, highest) over clips; lengths, widths and brightness 
     "defocus_px": (0.2, 0.8),
 }
 WIDE_RAIN_RANGES = {
-    "orientation_deg": (45.0, 135.0),
-    "length_px": (8.0, 100.0),
-    "width_px": (0.9, 5.0),
-    "density": (0.05, 0.36),
+    "orientation_deg": (42.0, 138.0),
+    "length_px": (10.0, 100.0),
+    "width_px": (0.9, 3.2),
+    "density": (0.06, 0.38),
     "brightness": (30.0, 150.0),
     "smeared": (0.0, 0.6),
     "defocus_px": (0.1, 1.0),
     "bright_ground": (0.0, 0.55),
-    "frame_variation": (0.1, 0.9),
+    "frame_variation": (0.1, 0.4),
 }
+DOWNPOUR_RANGES = WIDE_RAIN_RANGES | {  # soft, dense, in gusts: the light that it lays over the whole picture comes and goes
+    "orientation_deg": (60.0, 120.0),
+    "length_px": (25.0, 150.0),
+    "width_px": (1.5, 12.0),
+    "density": (0.5, 0.95),
+    "brightness": (30.0, 120.0),
+    "defocus_px": (0.3, 2.0),
+    "frame_variation": (0.5, 1.2),
+}
+DOWNPOURS = 8  # one clip in so many of `wide` rain
+TILT = NormalDist(90.0, 16.0)  # directions of `wide` rain, degrees: rain falls straight more often than not
 _IRRATIONALS = (5**0.5, 2**0.5, 13**0.5 / 2, 3**0.5, 7**0.5, 11**0.5, 10**0.5, 14**0.5, 6**0.5)
 ON_A_STREET = frozenset({"traffic"})  # kinds that need no photo but a procedural street
 _LOGARITHMIC = ("length_px", "width_px", "density", "brightness")
@@ -87,13 +99,26 @@ def world(settings: SimulateSettings) -> list[ClipSpecification]:
 
 
 def rain_parameters(index: int, wide: bool = False) -> RainSpecification:
-    """The rain of the clip with this index: no other index has any of its parameters. Three in five `wide` ones are made of noise."""
-    values: dict[str, float] = {}
-    for (name, (low, high)), irrational in zip((WIDE_RAIN_RANGES if wide else RAIN_RANGES).items(), _IRRATIONALS, strict=False):
+    """The rain of the clip with this index: no other index has any of its parameters. Of `wide` ones three in five are made of noise."""
+    number = index // 3
+    if not wide:
+        return RainSpecification(layers=1 + number % 3, **_spread_over(RAIN_RANGES, index))
+    if number % DOWNPOURS == DOWNPOURS - 1:
+        return RainSpecification(maker="noise", **_spread_over(DOWNPOUR_RANGES, index, TILT))
+    maker: RainMaker = "noise" if number % 5 < 3 else "drops"
+    return RainSpecification(maker=maker, layers=1 + number % 3, **_spread_over(WIDE_RAIN_RANGES, index, TILT))
+
+
+def _spread_over(ranges: dict[str, tuple[float, float]], index: int, tilt: NormalDist | None = None) -> dict[str, float]:
+    """A value in each range, evenly spread over clips; directions as `tilt` has them, where it is given."""
+    values = {}
+    for (name, (low, high)), irrational in zip(ranges.items(), _IRRATIONALS, strict=False):
         share = (0.37 + index * irrational) % 1.0
-        values[name] = low * (high / low) ** share if name in _LOGARITHMIC else low + (high - low) * share
-    maker: RainMaker = "noise" if wide and index // 3 % 5 < 3 else "drops"
-    return RainSpecification(maker=maker, layers=1 + index // 3 % 3, **values)
+        if name == "orientation_deg" and tilt is not None:
+            values[name] = tilt.inv_cdf(tilt.cdf(low) + share * (tilt.cdf(high) - tilt.cdf(low)))
+        else:
+            values[name] = low * (high / low) ** share if name in _LOGARITHMIC else low + (high - low) * share
+    return values
 
 
 def _spread(photos: list[str], frame: tuple[int, int], count: int, procedural_from: int = 0, mirrored: bool = False) -> list[str]:

@@ -32,7 +32,7 @@ from train.evaluate.truths import match_truths
 from train.inference import remove_rain
 from train.luma import luma
 from train.network import DerainingNetwork
-from train.scenes import SceneFrames
+from train.scenes import SceneFrames, temporal_quantile
 
 FRAMES = 4  # of each scene, evenly spread over it
 LARGEST_SIDE_PX = 512  # of the window that is looked at
@@ -86,18 +86,10 @@ def held_out_scene(scene: SceneFrames, truth: Tensor | None = None) -> HeldOutSc
     rows, columns = most_seen_window(scene.mask[0], LARGEST_SIDE_PX)
     frames = scene.frames[:, :, rows, columns]
     chosen = torch.linspace(0, len(frames) - 1, min(FRAMES, len(frames)), device=frames.device).round().long()
-    ordered = frames.sort(dim=0).values  # torch.quantile refuses more than 16 million values
-    median, clean_quantile = _quantile(ordered, 0.5), _quantile(ordered, CLEAN_QUANTILE)
+    ordered = frames.sort(dim=0).values
+    median, clean_quantile = (temporal_quantile(ordered, share) / 255 for share in (0.5, CLEAN_QUANTILE))
     shown = truth[:, rows, columns] if truth is not None else None
     return HeldOutScene(scene.scene_id, frames[chosen], median, clean_quantile, scene.mask[0, rows, columns], shown)
-
-
-def _quantile(ordered: Tensor, share: float) -> Tensor:
-    """Of frames (N, C, H, W) uint8, sorted over N: (C, H, W), intensity in [0, 1], between two frames linear."""
-    place = share * (len(ordered) - 1)
-    below = int(place)
-    above = min(below + 1, len(ordered) - 1)
-    return torch.lerp(ordered[below].float(), ordered[above].float(), place - below) / 255
 
 
 def most_seen_window(mask: Tensor, side: int) -> tuple[slice, slice]:

@@ -13,7 +13,7 @@ import pytest
 from acquire.simulator.backgrounds import split_name, stem
 from acquire.simulator.render import render_frames
 from acquire.simulator.simulate import SimulateSettings
-from acquire.simulator.world import OTHERS, RAIN_RANGES, WIDE_RAIN_RANGES, world
+from acquire.simulator.world import DOWNPOUR_RANGES, OTHERS, RAIN_RANGES, WIDE_RAIN_RANGES, rain_parameters, world
 from manifests.errors import InputError
 from manifests.media import write_png
 
@@ -46,18 +46,28 @@ def test_held_out_photos_are_shown_by_no_other_clip() -> None:
     assert len(set(rain)) == len(rain)  # no two scenes show one place
 
 
-@pytest.mark.parametrize(("look", "ranges"), [("filmed", RAIN_RANGES), ("wide", WIDE_RAIN_RANGES)])
-def test_no_two_clips_share_a_rain_parameter(look: Literal["filmed", "wide"], ranges: dict[str, tuple[float, float]]) -> None:
-    """Apart by at least a four-hundredth of each parameter's range."""
-    rains = [clip.rain for clip in world(replace(DEFAULT, rain=look)) if clip.rain is not None]
+Ranges = dict[str, tuple[float, float]]
+
+
+@pytest.mark.parametrize(
+    ("look", "downpours", "ranges"), [("filmed", False, RAIN_RANGES), ("wide", False, WIDE_RAIN_RANGES), ("wide", True, DOWNPOUR_RANGES)]
+)
+def test_no_two_clips_share_a_rain_parameter(look: Literal["filmed", "wide"], downpours: bool, ranges: Ranges) -> None:
+    """Apart by at least a thousandth of each parameter's range, whose greater part they span."""
+    rains = [rain_parameters(number, look == "wide") for number in range(48)]
+    rains = [rain for rain in rains if (rain.density >= DOWNPOUR_RANGES["density"][0]) == downpours]
     for name, (low, high) in ranges.items():
         values = [getattr(rain, name) for rain in rains]
         assert all(low <= value <= high for value in values)
-        assert max(values) - min(values) > 0.6 * (high - low)
-        nearest = min(abs(one - two) for one, two in combinations(values, 2))
-        assert nearest > (high - low) / (
-            1000 if name not in ("orientation_deg", "smeared", "defocus_px", "bright_ground", "frame_variation") else 400
-        ), name
+        assert max(values) - min(values) > (0.4 if downpours else 0.6) * (high - low)
+        assert min(abs(one - two) for one, two in combinations(values, 2)) > (high - low) / 1000, name
+
+
+def test_wide_rain_falls_straight_more_often_than_not() -> None:
+    """As many are nearer the vertical than a normal distribution of 16° has them."""
+    directions = [rain_parameters(3 * number, wide=True).orientation_deg for number in range(2000)]
+    assert np.mean([abs(direction - 90) < 16 for direction in directions]) == pytest.approx(0.683, abs=0.02)
+    assert np.mean(directions) == pytest.approx(90, abs=0.5)
 
 
 def test_adding_clips_leaves_the_others_as_they_are() -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -54,7 +55,9 @@ def test_the_store_holds_what_scenes_hold(world: World, grey: bool, place: Place
     assert not list((world.workspace.root / "runs").glob("*"))  # its file has no name
 
 
-@pytest.mark.parametrize(("target", "expected"), [("median", np.median), ("mean", np.mean)])
+@pytest.mark.parametrize(
+    ("target", "expected"), [("median", np.median), ("mean", np.mean), ("lower_quartile", partial(np.quantile, q=0.25))]
+)
 def test_the_store_holds_what_backgrounds_are_held_against(world: World, target: Target, expected: Callable[..., Any]) -> None:
     store = stored(world, grey=False, target=target)
     assert store.bytes.numel() == bytes_of(world.scenes[:4], False, target)
