@@ -1,7 +1,8 @@
 """Rain-free pictures to rain on: scikit-image's bundled photos, a user's own pictures, and procedural scenes where photos run out.
 
 A background is named `photo:place`. A photo is divided into as many places as it holds pictures of the clip's size, and no two places of
-one photo overlap; beyond them the same places follow mirrored. Procedural scenes are named `street:number` or `thicket:number`.
+one photo overlap; beyond them the same places follow mirrored. Procedural scenes are named `street:number`, `thicket:number` or
+`uprights:number`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Procedural scenes, for when photos run out: a street with houses, and a thicket of leaves and trunks. Textured as 1/f clutter.
+"""Procedural scenes, for when photos run out: a street with houses, a thicket of leaves and trunks, and all that is as thin and upright
+as rain without being rain. Textured as 1/f clutter.
 
 Each is a function (number, width, height) -> HWC uint8 RGB; the number is the seed, and another one is another place.
 """
@@ -55,7 +56,28 @@ def thicket(number: int, width: int, height: int) -> Picture:
     return _finish(picture, generator)
 
 
-PROCEDURAL: dict[str, Callable[[int, int, int], Picture]] = {"street": street, "thicket": thicket}
+def uprights(number: int, width: int, height: int) -> Picture:
+    """Ridges of dark spruces in mist, with slits of light between them; before them palings, or blades of grass."""
+    generator = np.random.default_rng([number, 3])
+    picture = _sky(generator, width, height)
+    mist = picture.mean(axis=(0, 1)) * generator.uniform(0.6, 1.1)
+    dark = _colour(generator, (12, 16, 14), (50, 62, 48))
+    ridges = int(generator.integers(2, 5))
+    for ridge in range(ridges):
+        near = (ridge + 1) / ridges
+        colour = mist + (0.35 + 0.65 * near) * (dark - mist)
+        foot = np.array([generator.uniform(0.25, 0.6), generator.uniform(0.25, 0.6)]) * height + 0.25 * near * height
+        _spruces(picture, generator, foot, (0.1 + 0.3 * near) * height, colour)
+        fog = generator.uniform(0, 0.5) * (1 - near) * np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
+        picture += fog * (mist - picture)
+    if generator.random() < 0.5:
+        _palings(picture, generator)
+    else:
+        _blades(picture, generator)
+    return _finish(picture, generator)
+
+
+PROCEDURAL: dict[str, Callable[[int, int, int], Picture]] = {"street": street, "thicket": thicket, "uprights": uprights}
 
 
 def _colour(generator: np.random.Generator, dark: tuple[int, int, int], light: tuple[int, int, int]) -> Colour:
@@ -131,6 +153,51 @@ def _leaves(
     ):
         colour = tuple(float(c) for c in green * light)
         cv2.ellipse(picture, (round(x), round(y)), (round(size + 1), max(1, round(0.5 * size))), turn, 0, 360, colour, -1)
+
+
+def _spruces(
+    picture: npt.NDArray[np.float32], generator: np.random.Generator, foot: npt.NDArray[np.float64], tall: float, colour: Colour
+) -> None:
+    """A row of pointed trees on ground that falls or rises from foot[0] at the left edge to foot[1] at the right one."""
+    height, width = picture.shape[:2]
+    _paint(picture, generator, np.array([[0, foot[0]], [width, foot[1]], [width, height], [0, height]]), colour, 0.15)
+    x = 0.0
+    while x < width:
+        base = foot[0] + (foot[1] - foot[0]) * x / width
+        top = base - tall * generator.uniform(0.3, 1.0)
+        half = generator.uniform(0.06, 0.16) * (base - top)
+        for level in np.linspace(0, 1, max(2, round((base - top) / 6)), endpoint=False):  # whorls, each wider than that above
+            y, across = top + level * (base - top), half * (level + 0.15)
+            branch = np.array([[x, y - 2], [x + across, y + 0.35 * half + 3], [x, y + 0.2 * half + 2], [x - across, y + 0.35 * half + 3]])
+            _paint(picture, generator, branch, colour * generator.uniform(0.75, 1.25), 0.0)
+        _paint(picture, generator, _rectangle(x - 0.6, top - 3, 1.2 + 0.05 * half, base - top + 6), colour, 0.0)
+        x += generator.gamma(2.0, 0.6) * max(half, 2.0)
+
+
+def _palings(picture: npt.NDArray[np.float32], generator: np.random.Generator) -> None:
+    """Slats, railings, posts or poles at even distances, lighter or darker than what is behind them."""
+    height, width = picture.shape[:2]
+    top = height * generator.uniform(0.2, 0.75)
+    tall, distance = height * generator.uniform(0.15, 0.6), generator.uniform(5, 30)
+    colour = _colour(generator, (15, 15, 15), (235, 232, 225))
+    lean = generator.normal(0, 0.05) * tall
+    for x in np.arange(generator.uniform(0, distance), width, distance):
+        thick = distance * generator.uniform(0.12, 0.18) * 2
+        corners = np.array([[x, top], [x + thick, top], [x + thick + lean, top + tall], [x + lean, top + tall]])
+        _paint(picture, generator, corners + generator.normal(0, 0.3, corners.shape), colour * generator.uniform(0.85, 1.15), 0.1)
+    for share in (0.15, 0.85):
+        _paint(picture, generator, _rectangle(0, top + share * tall, width, max(1.5, 0.12 * distance)), colour, 0.1)
+
+
+def _blades(picture: npt.NDArray[np.float32], generator: np.random.Generator) -> None:
+    """Grass, reeds and bare stems, light and dark ones."""
+    height, width = picture.shape[:2]
+    for _ in range(int(width * generator.uniform(0.3, 1.2))):
+        x, foot = generator.uniform(0, width), height * generator.uniform(0.7, 1.1)
+        tall, thick = height * generator.uniform(0.05, 0.35), generator.uniform(0.5, 2.2)
+        lean = generator.normal(0, 0.15) * tall
+        colour = _colour(generator, (20, 26, 12), (215, 205, 150))
+        _paint(picture, generator, np.array([[x - thick / 2, foot], [x + thick / 2, foot], [x + lean, foot - tall]]), colour, 0.0)
 
 
 def _rectangle(left: float, top: float, width: float, height: float) -> npt.NDArray[np.float64]:

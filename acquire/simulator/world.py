@@ -16,7 +16,6 @@ from pathlib import Path
 from statistics import NormalDist
 
 from acquire.simulator.backgrounds import BUNDLED, places, stem
-from acquire.simulator.procedural import PROCEDURAL
 from acquire.simulator.simulate import SimulateSettings
 from acquire.simulator.specification import CameraMove, ClipSpecification, Event, RainMaker, RainSpecification
 from manifests.errors import InputError
@@ -53,9 +52,17 @@ DOWNPOUR_RANGES = WIDE_RAIN_RANGES | {  # soft, dense, in gusts: the light that 
     "defocus_px": (0.3, 2.0),
     "frame_variation": (0.5, 1.2),
 }
-DOWNPOURS = 8  # one clip in so many of `wide` rain
+DRIZZLE_RANGES = WIDE_RAIN_RANGES | {  # few, short, faint streaks: most of what looks like one belongs to the scene
+    "length_px": (6.0, 40.0),
+    "width_px": (0.8, 1.8),
+    "density": (0.01, 0.08),
+    "brightness": (20.0, 80.0),
+}
+IN_TURN = 8  # of so many clips of `wide` rain one is a downpour and one a drizzle
 TILT = NormalDist(90.0, 16.0)  # directions of `wide` rain, degrees: rain falls straight more often than not
 _IRRATIONALS = (5**0.5, 2**0.5, 13**0.5 / 2, 3**0.5, 7**0.5, 11**0.5, 10**0.5, 14**0.5, 6**0.5)
+# Procedural scenes that follow when photos run out. What is as thin and upright as rain is what networks mistake for it.
+PROCEDURAL_IN_TURN = {"filmed": ("street", "thicket"), "wide": ("uprights", "street", "uprights", "thicket")}
 ON_A_STREET = frozenset({"traffic"})  # kinds that need no photo but a procedural street
 _LOGARITHMIC = ("length_px", "width_px", "density", "brightness")
 
@@ -85,10 +92,9 @@ def world(settings: SimulateSettings) -> list[ClipSpecification]:
     if unknown:
         raise InputError(f"mix: {', '.join(unknown)}: no such kind of clip; choose from {', '.join(OTHERS)}")
     sources = _Sources.of(settings)
-    frame = settings.width, settings.height
-    rain = _spread(sources.photos, frame, settings.clips)
-    held_out = _spread(sources.held_out, frame, settings.held_out, procedural_from=10_000)
-    others = _spread(sources.photos, frame, settings.others if settings.mix else 0, procedural_from=15_000, mirrored=True)
+    rain = _spread(sources.photos, settings, settings.clips)
+    held_out = _spread(sources.held_out, settings, settings.held_out, procedural_from=10_000)
+    others = _spread(sources.photos, settings, settings.others if settings.mix else 0, procedural_from=15_000, mirrored=True)
     clips = [_clip(settings, "rain", number, 3 * number, name) for number, name in enumerate(rain)]
     clips += [_clip(settings, "holdout", number, 3 * number + 1, name) for number, name in enumerate(held_out)]
     for number, photo in enumerate(others):
@@ -103,17 +109,22 @@ def rain_parameters(index: int, wide: bool = False) -> RainSpecification:
     number = index // 3
     if not wide:
         return RainSpecification(layers=1 + number % 3, **_spread_over(RAIN_RANGES, index))
-    if number % DOWNPOURS == DOWNPOURS - 1:
-        return RainSpecification(maker="noise", **_spread_over(DOWNPOUR_RANGES, index, TILT))
+    turn, of_kind = number % IN_TURN, 3 * (number // IN_TURN) + index % 3  # one after another of its kind, so that they spread evenly
+    if turn == IN_TURN - 1:
+        return RainSpecification(maker="noise", **_spread_over(DOWNPOUR_RANGES, of_kind, TILT, first=0.59))
+    drizzle = turn == IN_TURN // 2
+    values = _spread_over(DRIZZLE_RANGES, of_kind, TILT, first=0.83) if drizzle else _spread_over(WIDE_RAIN_RANGES, index, TILT)
     maker: RainMaker = "noise" if number % 5 < 3 else "drops"
-    return RainSpecification(maker=maker, layers=1 + number % 3, **_spread_over(WIDE_RAIN_RANGES, index, TILT))
+    return RainSpecification(maker=maker, layers=1 + number % 3, **values)
 
 
-def _spread_over(ranges: dict[str, tuple[float, float]], index: int, tilt: NormalDist | None = None) -> dict[str, float]:
-    """A value in each range, evenly spread over clips; directions as `tilt` has them, where it is given."""
+def _spread_over(
+    ranges: dict[str, tuple[float, float]], index: int, tilt: NormalDist | None = None, first: float = 0.37
+) -> dict[str, float]:
+    """A value in each range, evenly spread over clips from the share `first` on; directions as `tilt` has them, where it is given."""
     values = {}
     for (name, (low, high)), irrational in zip(ranges.items(), _IRRATIONALS, strict=False):
-        share = (0.37 + index * irrational) % 1.0
+        share = (first + index * irrational) % 1.0
         if name == "orientation_deg" and tilt is not None:
             values[name] = tilt.inv_cdf(tilt.cdf(low) + share * (tilt.cdf(high) - tilt.cdf(low)))
         else:
@@ -121,15 +132,15 @@ def _spread_over(ranges: dict[str, tuple[float, float]], index: int, tilt: Norma
     return values
 
 
-def _spread(photos: list[str], frame: tuple[int, int], count: int, procedural_from: int = 0, mirrored: bool = False) -> list[str]:
+def _spread(photos: list[str], settings: SimulateSettings, count: int, procedural_from: int = 0, mirrored: bool = False) -> list[str]:
     """`count` backgrounds: each photo's first place, then their second ones, and so on, then procedural scenes in turn."""
-    offered = {photo: places(photo, frame) for photo in photos} if count else {}
+    offered = {photo: places(photo, (settings.width, settings.height)) for photo in photos} if count else {}
     found = []
     for place in range(max(offered.values(), default=0)):
         found += [f"{photo}:{place + (number if mirrored else 0)}" for photo, number in offered.items() if place < number]
-    scenes = list(PROCEDURAL)
+    scenes = PROCEDURAL_IN_TURN[settings.rain]
     missing = max(0, count - len(found))
-    return found[:count] + [f"{scenes[n % len(scenes)]}:{procedural_from + n // len(scenes)}" for n in range(missing)]
+    return found[:count] + [f"{scenes[n % len(scenes)]}:{procedural_from + n // 2}" for n in range(missing)]
 
 
 def _clip(settings: SimulateSettings, kind: str, number: int, index: int, background: str) -> ClipSpecification:

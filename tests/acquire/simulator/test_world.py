@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from acquire.simulator.backgrounds import split_name, stem
 from acquire.simulator.render import render_frames
 from acquire.simulator.simulate import SimulateSettings
-from acquire.simulator.world import DOWNPOUR_RANGES, OTHERS, RAIN_RANGES, WIDE_RAIN_RANGES, rain_parameters, world
+from acquire.simulator.world import DOWNPOUR_RANGES, DRIZZLE_RANGES, OTHERS, RAIN_RANGES, WIDE_RAIN_RANGES, rain_parameters, world
 from manifests.errors import InputError
 from manifests.media import write_png
 
@@ -50,17 +51,23 @@ Ranges = dict[str, tuple[float, float]]
 
 
 @pytest.mark.parametrize(
-    ("look", "downpours", "ranges"), [("filmed", False, RAIN_RANGES), ("wide", False, WIDE_RAIN_RANGES), ("wide", True, DOWNPOUR_RANGES)]
+    ("look", "kinds", "ranges"),
+    [
+        ("filmed", range(8), RAIN_RANGES),
+        ("wide", (0, 1, 2, 3, 5, 6), WIDE_RAIN_RANGES),
+        ("wide", (4,), DRIZZLE_RANGES),
+        ("wide", (7,), DOWNPOUR_RANGES),
+    ],
 )
-def test_no_two_clips_share_a_rain_parameter(look: Literal["filmed", "wide"], downpours: bool, ranges: Ranges) -> None:
-    """Apart by at least a thousandth of each parameter's range, whose greater part they span."""
-    rains = [rain_parameters(number, look == "wide") for number in range(48)]
-    rains = [rain for rain in rains if (rain.density >= DOWNPOUR_RANGES["density"][0]) == downpours]
+def test_no_two_clips_share_a_rain_parameter(look: Literal["filmed", "wide"], kinds: Sequence[int], ranges: Ranges) -> None:
+    """Apart by at least a thousandth of each parameter's range, half of which they span or more; each eighth clip is of a kind."""
+    numbers = [number for number in range(48 if len(kinds) > 1 else 96) if number % 8 in kinds]
+    rains = [rain_parameters(3 * number, look == "wide") for number in numbers]
     for name, (low, high) in ranges.items():
         values = [getattr(rain, name) for rain in rains]
         assert all(low <= value <= high for value in values)
-        assert max(values) - min(values) > (0.4 if downpours else 0.6) * (high - low)
-        assert min(abs(one - two) for one, two in combinations(values, 2)) > (high - low) / 1000, name
+        assert max(values) - min(values) > 0.5 * (high - low), name
+        assert min(abs(one - two) for one, two in combinations(values, 2)) > (high - low) / 2000, name
 
 
 def test_wide_rain_falls_straight_more_often_than_not() -> None:
