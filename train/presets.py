@@ -2,8 +2,8 @@
 
 `PAPER` follows Cho et al. 2020 to the letter, collapse included: its structure similarity loss is too weak to hold the background
 against the consistency loss, whose minimum is a constant picture. `DEFAULT` keeps the architecture and every term and makes that loss
-strong; `SMALL` is that recipe at a size that two CPU cores train in three minutes, with backgrounds held against the scene's lower
-quartile in place of the pair's other frame.
+strong; `SMALL` is that recipe at a size that two CPU cores train in three minutes, with backgrounds held against the scene's darker
+frames in place of the pair's other frame.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Fusion = Literal["dynamic", "dynamic_local", "dynamic_lowrank", "concat", "sum",
 Deconv = Literal["interpolate", "bilinear3"]
 Head = Literal["relu", "linear", "softplus"]
 Color = Literal["luma", "rgb"]
-Target = Literal["frame", "median", "mean", "lower_quartile"]
+Target = Literal["frame", "median", "mean", "rain_free"]
 Compile = Literal["auto", "on", "off"]
 
 
@@ -67,8 +67,8 @@ class LossSettings:
     reconstruction_weight: Annotated[float, "of the reconstruction loss, λr"] = 0.001
     target: Annotated[
         Target,
-        "what the structure similarity loss holds a background against: the pair's other frame, or the scene's temporal median, mean or "
-        "lower quartile, which rain that covers half of the frames or more does not lift as it lifts the others",
+        "what the structure similarity loss holds a background against: the pair's other frame, or the scene's temporal median or mean, "
+        "or what a pixel is without rain as told from its darker frames, which rain in half of them does not lift",
     ] = "frame"
     gamma_start: Annotated[float, "γ of the structure similarity loss at the first step"] = 0.1
     gamma_end: Annotated[float, "γ once it has fallen"] = 0.0001
@@ -194,7 +194,7 @@ DEFAULT = Preset(
 SMALL = Preset(
     "small",
     network=NetworkSettings(width=16, kernels=(3,), head="linear"),
-    losses=dataclasses.replace(_STRONG, target="lower_quartile"),
+    losses=dataclasses.replace(_STRONG, target="rain_free"),
     pairs=PairSettings(pairs=4, crop_px=64, window_from_px=64, window_to_px=64, mirror=True),
     optimiser=OptimiserSettings(
         steps=3_000, learning_rate=1.5e-3, learning_rate_course="cosine", warm_up=0.03, average_decay=0.99, precision="bfloat16"

@@ -29,6 +29,8 @@ Numbers = npt.NDArray[np.int64]
 BLACK_LEVELS = 1.0  # a scene whose pixels spread less than this (standard deviation, grey levels) shows nothing
 FROZEN_LEVELS = 0.05  # frames that differ by less than this from the first (mean, grey levels) repeat it
 MASKED_FROM = 128  # of 255
+QUARTILE_BY_SPREAD = 0.6745 / (1.2816 - 0.6745)  # of a normal distribution: median less lower quartile, by lower quartile less lowest tenth
+MOST_RAISED = 1.0  # grey levels, by noise of 1.5: where darker frames differ by more than noise, gusts make them differ
 CURE = "run `curate sequences` again, or reject the scene"
 
 
@@ -125,8 +127,19 @@ def with_target(scene: SceneFrames, target: Target) -> SceneFrames:
         return scene
     if target == "mean":
         return dataclasses.replace(scene, target=scene.frames.float().mean(dim=0).round().byte())
-    share = 0.5 if target == "median" else 0.25
-    return dataclasses.replace(scene, target=temporal_quantile(scene.frames.sort(dim=0).values, share).round().byte())
+    ordered = scene.frames.sort(dim=0).values
+    told = temporal_quantile(ordered, 0.5) if target == "median" else _rain_free(ordered)
+    return dataclasses.replace(scene, target=told.round().byte())
+
+
+def _rain_free(ordered: Tensor) -> Tensor:
+    """What pixels are without rain: the lower quartile, raised by as much as noise lowers it, as told by what is darker still.
+
+    Rain only brightens, so the lower quartile is clean where it covers a pixel in half of the frames, and more. Normal noise without rain
+    lowers it by 0.67 standard deviations, and what lies between it and the lowest tenth is 0.61 of them.
+    """
+    quartile, tenth = temporal_quantile(ordered, 0.25), temporal_quantile(ordered, 0.1)
+    return (quartile + (QUARTILE_BY_SPREAD * (quartile - tenth)).clamp(max=MOST_RAISED)).clamp(max=255)
 
 
 def temporal_quantile(ordered: Tensor, share: float) -> Tensor:

@@ -108,10 +108,10 @@ def rain_parameters(index: int, wide: bool = False) -> RainSpecification:
     """The rain of the clip with this index: no other index has any of its parameters. Of `wide` ones three in five are made of noise."""
     number = index // 3
     if not wide:
-        return RainSpecification(layers=1 + number % 3, **_spread_over(RAIN_RANGES, index))
+        return RainSpecification(maker="drops", layers=1 + number % 3, **_spread_over(RAIN_RANGES, index))
     turn, of_kind = number % IN_TURN, 3 * (number // IN_TURN) + index % 3  # one after another of its kind, so that they spread evenly
     if turn == IN_TURN - 1:
-        return RainSpecification(maker="noise", **_spread_over(DOWNPOUR_RANGES, of_kind, TILT, first=0.59))
+        return RainSpecification(maker="noise", layers=1, **_spread_over(DOWNPOUR_RANGES, of_kind, TILT, first=0.59))
     drizzle = turn == IN_TURN // 2
     values = _spread_over(DRIZZLE_RANGES, of_kind, TILT, first=0.83) if drizzle else _spread_over(WIDE_RAIN_RANGES, index, TILT)
     maker: RainMaker = "noise" if number % 5 < 3 else "drops"

@@ -15,8 +15,8 @@ from manifests.errors import InputError
 from manifests.media import read_picture, write_png
 from manifests.tables import Scene
 from tests.worlds import World, make_world
-from train.presets import PairSettings
-from train.scenes import PairDraws, SceneFrames, cut_pairs, draw_pairs, load_scene, scenes_of
+from train.presets import PairSettings, Target
+from train.scenes import PairDraws, SceneFrames, cut_pairs, draw_pairs, load_scene, scenes_of, with_target
 
 CPU = torch.device("cpu")
 
@@ -238,3 +238,22 @@ def test_a_resized_mask_counts_only_where_every_pixel_did() -> None:
     assert not bool(batch.mask[0, 0, 5, 10])
     assert bool(batch.mask[0, 0, :3].all())
     assert int((~batch.mask).sum()) <= 9
+
+
+TARGETS: tuple[Target, ...] = ("rain_free", "median")
+
+
+def test_rain_in_half_of_the_frames_does_not_lift_what_a_scene_is_without_rain() -> None:
+    """Noise of one grey level. The median is lifted by half of the rain's 40."""
+    noise = torch.randn(30, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    chance = torch.rand(30, 1, 64, 64, generator=torch.Generator().manual_seed(1))
+    for cover, most_off in ((0.0, 0.3), (0.3, 0.6), (0.5, 1.1)):
+        frames = (100 + noise + 40 * (chance < cover)).round().byte()
+        scene = SceneFrames("scene", frames, torch.ones(1, 64, 64, dtype=torch.bool))
+        off = {}
+        for target in TARGETS:
+            told = with_target(scene, target).target
+            assert told is not None
+            off[target] = float(told.float().mean()) - 100
+        assert abs(off["rain_free"]) < most_off
+    assert off["median"] > 15

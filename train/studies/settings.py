@@ -40,7 +40,7 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "no warm-up": ("warm_up=0",),
     "target median": ("target=median",),
     "target mean": ("target=mean",),
-    "target lower quartile": ("target=lower_quartile",),
+    "target rain_free": ("target=rain_free",),
 }
 
 
