@@ -96,12 +96,12 @@ def export_onnx(checkpoint: Path, output: Path, *, licence: str = "unknown", ove
 
 
 def export_safetensors(
-    checkpoint: Path, folder: Path, *, workspace: Workspace, licence: str = "unknown", overwrite: bool = False
+    checkpoint: Path, folder: Path, *, workspace: Workspace, licence: str = "unknown", trained_on: str = "", overwrite: bool = False
 ) -> Exported:
     """Write `model.safetensors` (the checkpoint as it is) and `README.md`, its model card, into a folder.
 
-    The card tells the scores that the workspace's table holds of this checkpoint. Raises InputError when the checkpoint is none, or a
-    file exists.
+    The card tells the scores that the workspace's table holds of this checkpoint, and says `trained_on` of its data. Raises InputError when
+    the checkpoint is none, or a file exists.
     """
     if folder.is_file():
         raise InputError(f"{folder}: is a file; name a folder for the weights and their card")
@@ -109,7 +109,7 @@ def export_safetensors(
     for path in (card, weights):
         _refuse_existing(path, overwrite)
     network = load_network(checkpoint)
-    text = model_card(checkpoint, network, workspace, licence)
+    text = model_card(checkpoint, network, workspace, licence, trained_on)
     _write({weights: checkpoint.read_bytes(), card: text.encode()})
     return Exported((weights, card), None)
 

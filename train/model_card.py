@@ -34,8 +34,11 @@ LIMITS = """\
 - What a network removes cannot be told from what it invents: do not use derained pictures as evidence, or to measure rain."""
 
 
-def model_card(checkpoint: Path, network: DerainingNetwork, workspace: Workspace, licence: str) -> str:
-    """The card of a checkpoint whose network is given, with its scores in the workspace. Raises InputError as `read_about` does."""
+def model_card(checkpoint: Path, network: DerainingNetwork, workspace: Workspace, licence: str, trained_on: str = "") -> str:
+    """The card of a checkpoint whose network is given, with its scores in the workspace. `trained_on`: words on its data.
+
+    Raises InputError as `read_about` does.
+    """
     about = read_about(checkpoint)
     preset = preset_of(checkpoint, about)
     sections = [
@@ -43,7 +46,7 @@ def model_card(checkpoint: Path, network: DerainingNetwork, workspace: Workspace
         f"# rainlapse deraining network, preset `{preset.name}`\n\nTakes one rainy picture and gives it without its rain streaks.",
         _network(preset, network),
         _usage(preset),
-        _training(preset, about),
+        _training(preset, about, trained_on),
         _measured(file_sha256(checkpoint)[:16], workspace),
         f"## Limits\n{LIMITS}",
         _settings(preset),
@@ -100,12 +103,13 @@ background, streaks = remove_rain(network, rainy)
 The background is the picture less the streaks ({layers}), clamped to [0, 1]. Sides that are no multiples of 8 are padded by reflection."""
 
 
-def _training(preset: Preset, about: Mapping[str, Any]) -> str:
+def _training(preset: Preset, about: Mapping[str, Any], trained_on: str) -> str:
     run = about.get("run", {})
     started = f", from the weights with SHA-256 `{run['init']}`" if run.get("init") else ""
+    said = f" {trained_on.rstrip('.')}." if trained_on else ""
     return f"""## Training
 - Data: time-lapse scenes (frames of one static view, in which the rain changes), known by the fingerprint `{run.get("scenes", "unknown")}`
-  of their ids, splits and masks. No clean picture was used as a target.
+  of their ids, splits and masks.{said} No clean picture was used as a target.
 - Weights after {about["step"]:,} steps of {preset.pairs.pairs} pairs of {preset.pairs.crop_px} px crops{started};
   seed {run.get("seed", "unknown")}, {about["elapsed_s"]:,.0f} s of training.
 - Losses: background consistency, structure similarity, directional gradient and reconstruction (equations 2 to 8 of the paper), weighted

@@ -185,7 +185,9 @@ def test_the_card_states_data_protocol_limits_and_settings(checkpoint: Path, tmp
     rows += [scored("another", 1, 50.0, 0.99, None), scored("input", 4, 50.0, 0.99, None)]
     rows += [scored(method, 5, 40.0, 0.97, None, "drizzle"), scored("input", 5, 39.0, 0.96, None, "drizzle")]
     append_rows(Score, workspace.table(Score), rows, Provenance("test", {}, {}))
-    done = export_safetensors(checkpoint, tmp_path / "out", workspace=workspace, licence="cc-by-4.0")
+    done = export_safetensors(
+        checkpoint, tmp_path / "out", workspace=workspace, licence="cc-by-4.0", trained_on="Forty nights in a garden."
+    )
     assert [path.name for path in done.files] == ["model.safetensors", "README.md"]
     card = (tmp_path / "out" / "README.md").read_text()
     front = yaml.safe_load(card.split("---")[1])
@@ -196,6 +198,7 @@ def test_the_card_states_data_protocol_limits_and_settings(checkpoint: Path, tmp
     for told in ("## Limits", RUN["scenes"], "1,234 steps", "seed 7", file_sha256(checkpoint), "| `kernels` | 3, 5 |", "No clean picture"):
         assert str(told) in card
     assert "someone" not in card
+    assert "masks. Forty nights in a garden. No clean" in card
 
 
 def test_an_unmeasured_network_says_so(checkpoint: Path, tmp_path: Path) -> None:
