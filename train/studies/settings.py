@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import get_args
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
-from train.presets import PAPER, Preset, changed
+from train.presets import PAPER, Preset, Target, changed
 from train.studies.comparison import COLLAPSED, NETWORK, by_variant, comparison_table, conditions, draw_comparison
 from train.studies.results import Results, write_figure, write_markdown
 from train.studies.study import Study
@@ -22,7 +23,7 @@ from train.studies.trials import Trial, Variant, run_trials
 SHOWN_BELOW_DB = 5.0
 TITLE = "Which settings train the network"
 STEADY = ("gamma_start=1", "gamma_end=1")  # so that Ls weighs what is written, all through the run
-# What is changed against the study's preset, by the name of the row; beside them stands the preset itself.
+# Beside the preset itself and the other things to hold backgrounds against.
 CHANGES: dict[str, tuple[str, ...]] = {
     "Ls 0.1": ("structure_weight=0.1", *STEADY),
     "Ls 1": ("structure_weight=1", *STEADY),
@@ -38,16 +39,19 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "rate 0.0005": ("learning_rate=5e-4",),
     "rate 0.0045": ("learning_rate=4.5e-3",),
     "no warm-up": ("warm_up=0",),
-    "target median": ("target=median",),
-    "target mean": ("target=mean",),
-    "target rain_free": ("target=rain_free",),
 }
+
+
+def changes(preset: Preset) -> dict[str, tuple[str, ...]]:
+    """What is changed against the preset, by the name of the row."""
+    targets = (target for target in get_args(Target) if target != preset.losses.target)
+    return CHANGES | {f"target {target}": (f"target={target}",) for target in targets}
 
 
 def settings(study: Study) -> Results[Trial]:
     """The preset, one setting of it changed a row, and the paper's loss weights. Raises InputError where nothing can be trained."""
     variants = [Variant(_told(study.preset), study.preset)]
-    variants += [Variant(name, changed(study.preset, change)) for name, change in CHANGES.items()]
+    variants += [Variant(name, changed(study.preset, change)) for name, change in changes(study.preset).items()]
     paper = dataclasses.replace(study.preset, losses=PAPER.losses)
     trials = run_trials(
         study, [*variants, Variant("the paper's weights", paper), Variant("the same, head relu", changed(paper, ["head=relu"]))]
@@ -93,7 +97,7 @@ def _told(preset: Preset) -> str:
     falling = f" falling to {losses.structure_weight * losses.gamma_end:g}" if losses.gamma_end != losses.gamma_start else ""
     return (
         f"{preset.name}: Ls {structure:g}{falling}, Lb {losses.background_weight:g}, Lv {losses.directional_weight:g}, "
-        f"{preset.network.head}, rate {preset.optimiser.learning_rate:g}"
+        f"{preset.network.head}, rate {preset.optimiser.learning_rate:g}, target {losses.target}"
     )
 
 
