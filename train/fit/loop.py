@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import fcntl
 import math
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 
+from manifests.errors import InputError
 from train.checkpoints import Training, load_training, start_from
 from train.directional import DirectionalGradientNetwork
 from train.fit.collapse import JUDGE_STEPS, CollapseWatch
@@ -51,7 +54,7 @@ def fit(run: Run, device: str | None = None, *, deterministic: bool = False, on_
         if is_first():
             Reporter(run.name, 1).say(f"{run.folder}: finished before; nothing to do")
         return
-    with machine_for(run.preset, device, deterministic) as machine:
+    with _alone(run) if is_first() else contextlib.nullcontext(), machine_for(run.preset, device, deterministic) as machine:
         training = start(run.preset, run.seed, machine.device)
         if run.init is not None:
             start_from(run.init, training)
@@ -67,6 +70,24 @@ def fit(run: Run, device: str | None = None, *, deterministic: bool = False, on_
                 record.terms = list(beside["terms"].to(machine.device))
             network = _quickest(run, machine, training, deterministic)
             _loop(run, machine, training, network, store, collapse, record)
+
+
+@contextlib.contextmanager
+def _alone(run: Run) -> Iterator[None]:
+    """Hold the run's folder. Raises InputError while another process trains there."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    folder = os.open(run.folder, os.O_RDONLY)  # itself, so that a full disk can be locked and nothing stays behind
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(folder)
+        raise InputError(f"{run.folder}: another run is at work there; wait for it, or give this one another --name") from error
+    except OSError:
+        pass  # network file systems that lock no folders
+    try:
+        yield
+    finally:
+        os.close(folder)
 
 
 def start(preset: Preset, seed: int, device: torch.device) -> Training:

@@ -156,6 +156,20 @@ def test_another_run_is_not_overwritten(world: World, finished: Run) -> None:
         fit(planned(world, "finished", changed(PRESET, ["structure_weight=2"])))
 
 
+def test_a_folder_in_which_a_run_is_at_work_is_left_to_it(world: World) -> None:
+    run = planned(world, "alone", steps=10)
+    refused = []
+
+    def meanwhile(_row: LogRow) -> None:
+        with pytest.raises(InputError, match=r"alone: another run is at work there; .*another --name") as error:
+            fit(planned(world, "alone", steps=10))
+        refused.append(error)
+
+    fit(run, on_row=meanwhile)
+    assert refused
+    assert planned(world, "alone", steps=10).is_finished()
+
+
 def test_minutes_bound_a_run(world: World) -> None:
     preset = changed(PRESET, ["warm_up=0"])
     run = plan(world.workspace.root / "manifests" / "scenes.parquet", preset, minutes=0.01, name="minutes")
