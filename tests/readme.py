@@ -25,9 +25,9 @@ def commands() -> list[list[str]]:
     return [words for words in (shlex.split(line, comments=True) for line in lines) if words]
 
 
-def chain() -> list[list[str]]:
-    """The command lines of the block that begins the chain: `acquire simulate` and what follows it."""
-    (block,) = (block for block in blocks("bash") if block.lstrip().startswith("acquire simulate"))
+def chain(begins: str = "acquire simulate") -> list[list[str]]:
+    """The command lines of the block that begins so: of the chain, unless another is named."""
+    (block,) = (block for block in blocks("bash") if block.lstrip().startswith(begins))
     return [words for words in (shlex.split(line, comments=True) for line in block.splitlines()) if words]
 
 

@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import skimage.data
+import skimage.io
+from PIL import Image
 
 from manifests.files import read_rows
 from manifests.tables import Footage, Rain, Scene, Score, Segment
@@ -28,6 +31,12 @@ SMALLER = {
         "160x128",
     ],
     "train fit": ["--steps", "4"],
+}
+
+# The same of the lines that made the network that comes along.
+SMALLER_RECIPE = {
+    "acquire simulate": ["--clips", "6", "--held-out", "1"],
+    "train fit": ["--init", "small", "--minutes", "0.05"],
 }
 
 # One run of the chain serves the tests that look at it: they stay in one process.
@@ -114,3 +123,18 @@ def test_the_same_chain_from_python(tmp_path: Path) -> None:
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.count("Result(") >= 4
+
+
+def test_the_network_that_comes_along_goes_on_with_its_recipe(tmp_path: Path) -> None:
+    """Its lines in miniature, from its own weights, over pictures of scikit-image; then the picture that the README derains."""
+    (tmp_path / "photos").mkdir()
+    for name in ("coffee", "rocket", "astronaut"):
+        skimage.io.imsave(tmp_path / "photos" / f"{name}.png", getattr(skimage.data, name)(), check_contrast=False)
+    for program, *arguments in [*readme.chain("# photos"), *readme.chain("train derain small")]:
+        line = [str(Path(sys.executable).parent / program), *arguments, *SMALLER_RECIPE.get(" ".join([program, *arguments[:1]]), [])]
+        if arguments[0] == "derain":
+            Image.open(tmp_path / "photos" / "coffee.png").crop((0, 0, 160, 120)).save(tmp_path / "photo.jpg")
+        result = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
+        assert result.returncode == 0, f"{' '.join(line)}\n{result.stdout}\n{result.stderr}"
+    assert (tmp_path / "runs" / "small" / "checkpoint.safetensors").exists()
+    assert (tmp_path / "derained.jpg").exists()

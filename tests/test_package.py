@@ -1,4 +1,4 @@
-"""What a user installs: four packages of code, their page templates, and no data."""
+"""What a user installs: four packages of code, their page templates, the trained network with its card, and no data."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
-def test_the_wheel_holds_four_packages_and_no_data(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_holds_four_packages_and_trained_weights_but_no_data(wheel: zipfile.ZipFile) -> None:
     names = [name for name in wheel.namelist() if ".dist-info/" not in name]
     assert {name.partition("/")[0] for name in names} == PACKAGES
-    assert {Path(name).suffix for name in names} <= {".py", ".html", ".md", ".typed"}
+    assert {Path(name).suffix for name in names} <= {".py", ".html", ".md", ".typed", ".safetensors"}
+    assert {name for name in names if name.startswith("train/weights/")} == {f"train/weights/small{end}" for end in (".md", ".safetensors")}
     in_tree = {path.relative_to(ROOT).as_posix() for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == in_tree
-    assert sum(info.file_size for info in wheel.infolist()) < 2_000_000
+    assert sum(info.file_size for info in wheel.infolist() if not info.filename.endswith(".safetensors")) < 2_000_000
 
 
 def test_the_wheel_brings_four_commands(wheel: zipfile.ZipFile) -> None:

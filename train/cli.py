@@ -17,6 +17,7 @@ from manifests.options import EXIT_SOME_FAILED, Commands, dry_run_option, json_o
 from manifests.tables import Scene, Score, Split
 from manifests.workspace import Workspace
 from train.presets import GROUPS, PRESETS, changed
+from train.shipped import CheckpointParameter
 from train.studies.cli import study
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _let_threads_sleep() -> None:
 @click.option("--name", help="The run's folder in runs/; the preset's name unless given.")
 @click.option("--device", help="cpu, cuda or cuda:N; the GPU where there is one.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the first weights and of the pairs drawn.")
-@click.option("--init", type=FILE, help="A checkpoint whose weights to start from.")
+@click.option("--init", type=CheckpointParameter(), help="A checkpoint whose weights to start from.")
 @click.option("--deterministic", is_flag=True, help="The same bits every time on a GPU, too, and slower; on a CPU they are in any case.")
 @click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Change a setting of the preset, listed above.")
 @dry_run_option
@@ -134,7 +135,7 @@ def _fail_in_words(failed: Sequence[str]) -> None:
 
 
 @main.command()
-@click.argument("checkpoint", type=FILE, required=False)
+@click.argument("checkpoint", type=CheckpointParameter(), required=False)
 @click.argument("scenes", type=FILE, required=False)
 @click.option("--truth", type=FILE, help="The simulator's table of truth; manifests/truth.parquet beside the scenes unless given.")
 @click.option("--pairs", type=click.Path(file_okay=False, path_type=Path), help="A folder of rainy and clean pictures instead of scenes.")
@@ -211,7 +212,7 @@ def evaluate(
 
 
 @main.command()
-@click.argument("checkpoint", type=FILE)
+@click.argument("checkpoint", type=CheckpointParameter())
 @click.argument("inputs", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A folder; for one input also a file.")
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
@@ -233,6 +234,8 @@ def derain(
 ) -> None:
     """Remove the rain of INPUTS with CHECKPOINT: pictures, videos, and folders of them with all below.
 
+    CHECKPOINT is a file, or "small": the network that comes with the package.
+
     Files keep their names and places. Pictures of 8 or 16 bits keep their kind, transparency, EXIF, ICC profile and resolution; videos
     their size, depth, frame times, rotation tag, colour tags and sound (H.264; HEVC where they have 10 bits). Only their light changes.
     Large pictures are done by tiles, videos as they stream by. A file that cannot be done is named and leaves nothing behind; the
@@ -250,14 +253,17 @@ def derain(
 
 
 @main.command()
-@click.argument("checkpoint", type=FILE)
+@click.argument("checkpoint", type=CheckpointParameter())
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A file for onnx; a folder for safetensors.")
 @click.option("--format", "form", type=click.Choice(["onnx", "safetensors"]), default="onnx", show_default=True, help="What to write.")
 @click.option("--licence", default="unknown", show_default=True, help="Of the weights, as the model states it (an SPDX name).")
+@click.option("--trained-on", metavar="TEXT", default="", help="What the card says of the training data.")
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
 @workspace_option
 @json_option
-def export(checkpoint: Path, output: Path, form: str, licence: str, overwrite: bool, workspace: Workspace, as_json: bool) -> None:
+def export(
+    checkpoint: Path, output: Path, form: str, licence: str, trained_on: str, overwrite: bool, workspace: Workspace, as_json: bool
+) -> None:
     """Write CHECKPOINT for use elsewhere: as an ONNX model, or as weights with a model card.
 
     onnx: takes "picture" (N, 3, H, W), RGB intensities in [0, 1], of any size and number, and gives "background" of the same shape and
@@ -271,7 +277,7 @@ def export(checkpoint: Path, output: Path, form: str, licence: str, overwrite: b
     if form == "onnx":
         done = export_onnx(checkpoint, output, licence=licence, overwrite=overwrite)
     else:
-        done = export_safetensors(checkpoint, output, workspace=workspace, licence=licence, overwrite=overwrite)
+        done = export_safetensors(checkpoint, output, workspace=workspace, licence=licence, trained_on=trained_on, overwrite=overwrite)
     told: dict[str, object] = {"files": [str(path) for path in done.files], "bytes": sum(path.stat().st_size for path in done.files)}
     if done.largest_difference is not None:
         told["largest_difference"] = done.largest_difference

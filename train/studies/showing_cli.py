@@ -12,6 +12,7 @@ from manifests.options import json_option, workspace_option
 from manifests.tables import Score
 from manifests.workspace import Workspace
 from train.presets import PRESETS
+from train.shipped import CheckpointParameter
 from train.studies.telling import tell
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def speed(
 
 
 @click.command()
-@click.argument("checkpoint", type=FILE)
+@click.argument("checkpoint", type=CheckpointParameter())
 @click.argument("picture", type=FILE, required=False)
 @workspace_option
 @_scenes_option
@@ -85,7 +86,7 @@ def features(checkpoint: Path, picture: Path | None, workspace: Workspace, scene
 
 
 @click.command()
-@click.argument("checkpoint", type=FILE)
+@click.argument("checkpoint", type=CheckpointParameter())
 @workspace_option
 @_scenes_option
 @_pairs_option
@@ -117,7 +118,7 @@ def detection(
 
 
 @click.command()
-@click.argument("checkpoint", type=FILE)
+@click.argument("checkpoint", type=CheckpointParameter())
 @workspace_option
 @_scenes_option
 @_pairs_option
