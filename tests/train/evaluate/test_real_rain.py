@@ -104,6 +104,6 @@ def test_a_still_scene_has_no_rainy_pixels_and_a_damaged_one_is_named(world: Wor
     assert (still.rainy_share, still.psnr_rainy, still.psnr_rainy_input, still.psnr_elsewhere_input) == (0, None, None, None)
     assert still.psnr_elsewhere == pytest.approx(10 * math.log10(255**2 / (6 * 219 / 255) ** 2))
     assert "000002.png: no such picture" in found.failed[0]
-    assert command("net", asked[1], "--real-rain", "--split", "train").exit_code == 3
+    assert command("net.safetensors", asked[1], "--real-rain", "--split", "train").exit_code == 3
     with pytest.raises(InputError, match="no kept scene of split test"):
         real_rain(*asked, split="test")
