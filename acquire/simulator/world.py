@@ -139,7 +139,7 @@ def _spread(photos: list[str], settings: SimulateSettings, count: int, procedura
     for place in range(max(offered.values(), default=0)):
         found += [f"{photo}:{place + (number if mirrored else 0)}" for photo, number in offered.items() if place < number]
     scenes = PROCEDURAL_IN_TURN[settings.rain]
-    missing = max(0, count - len(found))
+    missing = max(0, count - len(found))  # no kind follows itself, so that half of their number tells places of one kind apart
     return found[:count] + [f"{scenes[n % len(scenes)]}:{procedural_from + n // 2}" for n in range(missing)]
 
 
