@@ -92,9 +92,9 @@ def world(settings: SimulateSettings) -> list[ClipSpecification]:
     if unknown:
         raise InputError(f"mix: {', '.join(unknown)}: no such kind of clip; choose from {', '.join(OTHERS)}")
     sources = _Sources.of(settings)
-    rain = _spread(sources.photos, settings, settings.clips)
-    held_out = _spread(sources.held_out, settings, settings.held_out, procedural_from=10_000)
-    others = _spread(sources.photos, settings, settings.others if settings.mix else 0, procedural_from=15_000, mirrored=True)
+    rain = _backgrounds(sources.photos, settings, settings.clips)
+    held_out = _backgrounds(sources.held_out, settings, settings.held_out, procedural_from=10_000)
+    others = _backgrounds(sources.photos, settings, settings.others if settings.mix else 0, procedural_from=15_000, mirrored=True)
     clips = [_clip(settings, "rain", number, 3 * number, name) for number, name in enumerate(rain)]
     clips += [_clip(settings, "holdout", number, 3 * number + 1, name) for number, name in enumerate(held_out)]
     for number, photo in enumerate(others):
@@ -108,19 +108,17 @@ def rain_parameters(index: int, wide: bool = False) -> RainSpecification:
     """The rain of the clip with this index: no other index has any of its parameters. Of `wide` ones three in five are made of noise."""
     number = index // 3
     if not wide:
-        return RainSpecification(maker="drops", layers=1 + number % 3, **_spread_over(RAIN_RANGES, index))
+        return RainSpecification(maker="drops", layers=1 + number % 3, **_values(RAIN_RANGES, index))
     turn, of_kind = number % IN_TURN, 3 * (number // IN_TURN) + index % 3  # one after another of its kind, so that they spread evenly
     if turn == IN_TURN - 1:
-        return RainSpecification(maker="noise", layers=1, **_spread_over(DOWNPOUR_RANGES, of_kind, TILT, first=0.59))
+        return RainSpecification(maker="noise", layers=1, **_values(DOWNPOUR_RANGES, of_kind, TILT, first=0.59))
     drizzle = turn == IN_TURN // 2
-    values = _spread_over(DRIZZLE_RANGES, of_kind, TILT, first=0.83) if drizzle else _spread_over(WIDE_RAIN_RANGES, index, TILT)
+    values = _values(DRIZZLE_RANGES, of_kind, TILT, first=0.83) if drizzle else _values(WIDE_RAIN_RANGES, index, TILT)
     maker: RainMaker = "noise" if number % 5 < 3 else "drops"
     return RainSpecification(maker=maker, layers=1 + number % 3, **values)
 
 
-def _spread_over(
-    ranges: dict[str, tuple[float, float]], index: int, tilt: NormalDist | None = None, first: float = 0.37
-) -> dict[str, float]:
+def _values(ranges: dict[str, tuple[float, float]], index: int, tilt: NormalDist | None = None, first: float = 0.37) -> dict[str, float]:
     """A value in each range, evenly spread over clips from the share `first` on; directions as `tilt` has them, where it is given."""
     values = {}
     for (name, (low, high)), irrational in zip(ranges.items(), _IRRATIONALS, strict=False):
@@ -132,7 +130,7 @@ def _spread_over(
     return values
 
 
-def _spread(photos: list[str], settings: SimulateSettings, count: int, procedural_from: int = 0, mirrored: bool = False) -> list[str]:
+def _backgrounds(photos: list[str], settings: SimulateSettings, count: int, procedural_from: int = 0, mirrored: bool = False) -> list[str]:
     """`count` backgrounds: each photo's first place, then their second ones, and so on, then procedural scenes in turn."""
     offered = {photo: places(photo, (settings.width, settings.height)) for photo in photos} if count else {}
     found = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
@@ -24,6 +23,7 @@ from acquire.youtube.pacing import Clock, Pace
 from acquire.youtube.proxy import demand_answer, demand_no_fault
 from acquire.youtube.settings import YoutubeSettings, proxy_address
 from manifests.errors import InputError, first_line
+from manifests.folder_lock import hold_folder
 
 if TYPE_CHECKING:
     from acquire.youtube.download import Offer
@@ -142,18 +142,11 @@ def _private_folder(stack: contextlib.ExitStack) -> Path:
             found = left.lstat()
             if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and time.time() - found.st_mtime > _JUST_BEGUN_S:
                 with contextlib.ExitStack() as held:
-                    _hold(left, held)
+                    hold_folder(left, held)
                     shutil.rmtree(left, ignore_errors=True)
     private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=_PRIVATE)))
-    _hold(private, stack)
+    hold_folder(private, stack)
     return private
-
-
-def _hold(folder: Path, stack: contextlib.ExitStack) -> None:
-    """Lock a folder until the stack unwinds, or the process dies. Raises BlockingIOError where another holds it."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    stack.callback(os.close, descriptor)
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _queue_up(stack: contextlib.ExitStack, proxy: str | None, say: Say) -> None:

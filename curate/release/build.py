@@ -7,9 +7,7 @@ give equal bytes, so a rebuild proves itself. A build that was killed goes on wh
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -28,6 +26,7 @@ from curate.release.versions import checked, next_patch, previous_release
 from curate.release.words import write_words
 from manifests.errors import InputError
 from manifests.files import Provenance, fingerprint, versions, write_atomically
+from manifests.folder_lock import hold_folder
 from manifests.tables import SCHEMA_VERSION
 from manifests.workspace import Workspace
 
@@ -129,25 +128,22 @@ def _staging(releases: Path, version: str, key: str) -> Iterator[Path]:
     staging = releases / f".building-{version}-{key}"
     existed = releases.is_dir()
     staging.mkdir(parents=True, exist_ok=True)
-    lock = os.open(staging, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise InputError(f"{staging}: another build of {version} is at work; let it end") from None
-    try:
-        for other in releases.glob(f".building-{version}-*"):
-            if other != staging:
-                shutil.rmtree(other)
-        for name in file_names(staging):
-            if not name.startswith(("shards/", f"{PARTS}/")) or ".tmp" in name:
-                (staging / name).unlink()
-        yield staging
-    except Exception:
-        shutil.rmtree(staging, ignore_errors=True)
-        if not existed:
-            with contextlib.suppress(OSError):
-                releases.rmdir()
-        raise
-    finally:
-        os.close(lock)
+    with contextlib.ExitStack() as held:
+        try:
+            hold_folder(staging, held)
+        except BlockingIOError:
+            raise InputError(f"{staging}: another build of {version} is at work; let it end") from None
+        try:
+            for other in releases.glob(f".building-{version}-*"):
+                if other != staging:
+                    shutil.rmtree(other)
+            for name in file_names(staging):
+                if not name.startswith(("shards/", f"{PARTS}/")) or ".tmp" in name:
+                    (staging / name).unlink()
+            yield staging
+        except Exception:
+            shutil.rmtree(staging, ignore_errors=True)
+            if not existed:
+                with contextlib.suppress(OSError):
+                    releases.rmdir()
+            raise

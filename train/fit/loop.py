@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import fcntl
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 
@@ -19,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from manifests.errors import InputError
+from manifests.folder_lock import hold_folder
 from train.checkpoints import Training, load_training, start_from
 from train.directional import DirectionalGradientNetwork
 from train.fit.collapse import JUDGE_STEPS, CollapseWatch
@@ -76,18 +75,14 @@ def fit(run: Run, device: str | None = None, *, deterministic: bool = False, on_
 def _alone(run: Run) -> Iterator[None]:
     """Hold the run's folder. Raises InputError while another process trains there."""
     run.folder.mkdir(parents=True, exist_ok=True)
-    folder = os.open(run.folder, os.O_RDONLY)  # itself, so that a full disk can be locked and nothing stays behind
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(folder)
-        raise InputError(f"{run.folder}: another run is at work there; wait for it, or give this one another --name") from error
-    except OSError:
-        pass  # network file systems that lock no folders
-    try:
+    with contextlib.ExitStack() as held:
+        try:
+            hold_folder(run.folder, held)
+        except BlockingIOError:
+            raise InputError(f"{run.folder}: another run is at work there; wait for it, or give this one another --name") from None
+        except OSError:
+            pass  # network file systems that lock no folders
         yield
-    finally:
-        os.close(folder)
 
 
 def start(preset: Preset, seed: int, device: torch.device) -> Training:
