@@ -1,12 +1,13 @@
 """Rain-free pictures to rain on: scikit-image's bundled photos, a user's own pictures, and procedural scenes where photos run out.
 
 A background is named `photo:place`. A photo is divided into as many places as it holds pictures of the clip's size, and no two places of
-one photo overlap; beyond them the same places follow mirrored. Procedural scenes are named `street:number`, `thicket:number` or
-`uprights:number`.
+one photo overlap; beyond them the same places follow mirrored, then those of the photo made smaller, upright and turned by a quarter, so
+that what lay stands. Procedural scenes are named `street:number`, `thicket:number` or `uprights:number`.
 """
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from pathlib import Path
 
@@ -32,6 +33,7 @@ BUNDLED: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]
     "coins": ((30, 26, 20), (240, 226, 200)),
     "gravel": ((26, 24, 24), (222, 214, 202)),
 }
+SMALLER = 0.6  # a photo made smaller shows more, and finer, in a picture
 LARGEST_ENLARGEMENT = 1.12  # a place is enlarged by no more than this to fill a picture, as long as the photo is large enough
 
 
@@ -46,20 +48,29 @@ def background(name: str, frame: tuple[int, int], canvas: tuple[int, int]) -> Pi
     if source in PROCEDURAL:
         return PROCEDURAL[source](place, canvas[0], canvas[1])
     photo = _photo(source)
-    columns, rows = _grid(photo, frame)
-    if place >= 2 * columns * rows:
-        raise InputError(f"background {name}: {source} holds {columns * rows} places of {frame[0]}x{frame[1]} px, and as many mirrored")
-    row, column = divmod(place % (columns * rows), columns)
-    left, right = (photo.shape[1] * c // columns for c in (column, column + 1))
-    top, bottom = (photo.shape[0] * r // rows for r in (row, row + 1))
-    tile = _fill(photo[top:bottom, left:right], canvas)
-    return np.ascontiguousarray(tile[:, ::-1]) if place >= columns * rows else tile
+    smaller = _smaller(photo)
+    for number, view in enumerate((photo, np.flip(photo, 1), smaller, np.rot90(smaller))):
+        held = math.prod(_grid(view, frame))
+        if place < held:
+            # Mirrored places are numbered as what they mirror.
+            return np.ascontiguousarray(_tile(photo, place, frame, canvas)[:, ::-1]) if number == 1 else _tile(view, place, frame, canvas)
+        place -= held
+    raise InputError(
+        f"background {name}: {source} holds {places(source, frame)} places of {frame[0]}x{frame[1]} px, as many mirrored, "
+        f"and {len(smaller_places(source, frame))} made smaller"
+    )
 
 
 def places(source: str, frame: tuple[int, int]) -> int:
     """How many pictures of `frame` (width, height) that do not overlap a photo holds."""
-    columns, rows = _grid(_photo(source), frame)
-    return columns * rows
+    return math.prod(_grid(_photo(source), frame))
+
+
+def smaller_places(source: str, frame: tuple[int, int]) -> range:
+    """The numbers of the places of a photo made smaller, upright and turned."""
+    smaller = _smaller(_photo(source))
+    first = 2 * places(source, frame)
+    return range(first, first + math.prod(_grid(smaller, frame)) + math.prod(_grid(np.rot90(smaller), frame)))
 
 
 def split_name(name: str) -> tuple[str, int]:
@@ -72,6 +83,18 @@ def stem(name: str) -> str:
     """The photo's or scene's bare name, for a clip's name: `coffee` of `coffee:1`, `yard` of `/pictures/yard.jpg:0`."""
     source, _ = split_name(name)
     return source if source in BUNDLED or source in PROCEDURAL else Path(source).stem
+
+
+def _tile(photo: Picture, place: int, frame: tuple[int, int], canvas: tuple[int, int]) -> Picture:
+    columns, rows = _grid(photo, frame)
+    row, column = divmod(place, columns)
+    left, right = (photo.shape[1] * c // columns for c in (column, column + 1))
+    top, bottom = (photo.shape[0] * r // rows for r in (row, row + 1))
+    return _fill(photo[top:bottom, left:right], canvas)
+
+
+def _smaller(photo: Picture) -> Picture:
+    return np.asarray(cv2.resize(photo, None, fx=SMALLER, fy=SMALLER, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _grid(photo: Picture, frame: tuple[int, int]) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import NormalDist
 
-from acquire.simulator.backgrounds import BUNDLED, places, stem
+from acquire.simulator.backgrounds import BUNDLED, places, smaller_places, stem
 from acquire.simulator.simulate import SimulateSettings
 from acquire.simulator.specification import CameraMove, ClipSpecification, Event, RainMaker, RainSpecification
 from manifests.errors import InputError
@@ -58,7 +58,15 @@ DRIZZLE_RANGES = WIDE_RAIN_RANGES | {  # few, short, faint streaks: most of what
     "density": (0.01, 0.08),
     "brightness": (20.0, 80.0),
 }
-IN_TURN = 8  # of so many clips of `wide` rain one is a downpour and one a drizzle
+FLECK_RANGES = WIDE_RAIN_RANGES | {  # what a short exposure makes of dense rain: no lines, but flecks side by side
+    "length_px": (5.0, 25.0),
+    "width_px": (1.5, 5.0),
+    "density": (0.35, 0.95),
+    "brightness": (30.0, 120.0),
+    "defocus_px": (0.3, 1.5),
+    "frame_variation": (0.3, 1.0),
+}
+IN_TURN = 8  # of so many clips of `wide` rain two are downpours, one a drizzle and one of flecks
 TILT = NormalDist(90.0, 16.0)  # directions of `wide` rain, degrees: rain falls straight more often than not
 _IRRATIONALS = (5**0.5, 2**0.5, 13**0.5 / 2, 3**0.5, 7**0.5, 11**0.5, 10**0.5, 14**0.5, 6**0.5)
 # Procedural scenes that follow when photos run out. What is as thin and upright as rain is what networks mistake for it.
@@ -105,15 +113,20 @@ def world(settings: SimulateSettings) -> list[ClipSpecification]:
 
 
 def rain_parameters(index: int, wide: bool = False) -> RainSpecification:
-    """The rain of the clip with this index: no other index has any of its parameters. Of `wide` ones three in five are made of noise."""
-    number = index // 3
+    """The rain of the clip with this index: no other of its kind has any of its parameters."""
+    number, family = divmod(index, 3)
     if not wide:
         return RainSpecification(maker="drops", layers=1 + number % 3, **_values(RAIN_RANGES, index))
-    turn, of_kind = number % IN_TURN, 3 * (number // IN_TURN) + index % 3  # one after another of its kind, so that they spread evenly
-    if turn == IN_TURN - 1:
-        return RainSpecification(maker="noise", layers=1, **_values(DOWNPOUR_RANGES, of_kind, TILT, first=0.59))
-    drizzle = turn == IN_TURN // 2
-    values = _values(DRIZZLE_RANGES, of_kind, TILT, first=0.83) if drizzle else _values(WIDE_RAIN_RANGES, index, TILT)
+    turn = number % IN_TURN
+    # Clips of a kind count one after another, so that they spread evenly.
+    if turn in (3, 7):
+        return RainSpecification(
+            maker="noise", layers=1, **_values(DOWNPOUR_RANGES, 3 * (2 * number // IN_TURN) + family, TILT, first=0.59)
+        )
+    of_kind = 3 * (number // IN_TURN) + family
+    if turn == 2:
+        return RainSpecification(maker="noise", layers=1, **_values(FLECK_RANGES, of_kind, TILT, first=0.11))
+    values = _values(DRIZZLE_RANGES, of_kind, TILT, first=0.83) if turn == 4 else _values(WIDE_RAIN_RANGES, index, TILT)
     maker: RainMaker = "noise" if number % 5 < 3 else "drops"
     return RainSpecification(maker=maker, layers=1 + number % 3, **values)
 
@@ -131,11 +144,20 @@ def _values(ranges: dict[str, tuple[float, float]], index: int, tilt: NormalDist
 
 
 def _backgrounds(photos: list[str], settings: SimulateSettings, count: int, procedural_from: int = 0, mirrored: bool = False) -> list[str]:
-    """`count` backgrounds: each photo's first place, then their second ones, and so on, then procedural scenes in turn."""
-    offered = {photo: places(photo, (settings.width, settings.height)) for photo in photos} if count else {}
+    """`count` backgrounds: each photo's first place, then their second ones, and so on, then procedural scenes in turn.
+
+    `wide` rain falls on photos made smaller, too.
+    """
+    size = settings.width, settings.height
+    offered: dict[str, list[int]] = {}
+    for photo in photos if count else ():
+        number = places(photo, size)
+        offered[photo] = list(range(number, 2 * number) if mirrored else range(number))
+        if settings.rain == "wide" and not mirrored:
+            offered[photo] += smaller_places(photo, size)
     found = []
-    for place in range(max(offered.values(), default=0)):
-        found += [f"{photo}:{place + (number if mirrored else 0)}" for photo, number in offered.items() if place < number]
+    for turn in range(max(map(len, offered.values()), default=0)):
+        found += [f"{photo}:{numbers[turn]}" for photo, numbers in offered.items() if turn < len(numbers)]
     scenes = PROCEDURAL_IN_TURN[settings.rain]
     missing = max(0, count - len(found))  # no kind follows itself, so that half of their number tells places of one kind apart
     return found[:count] + [f"{scenes[n % len(scenes)]}:{procedural_from + n // 2}" for n in range(missing)]

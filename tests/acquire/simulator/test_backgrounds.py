@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from acquire.simulator import backgrounds
-from acquire.simulator.backgrounds import BUNDLED, background, places, stem
+from acquire.simulator.backgrounds import BUNDLED, background, places, smaller_places, stem
 from acquire.simulator.procedural import PROCEDURAL, clutter
 from manifests.errors import InputError
 from manifests.media import write_png
@@ -41,11 +41,29 @@ def test_places_of_a_photo_do_not_overlap(tmp_path: Path) -> None:
     assert seen.mean() > 0.5
 
 
-def test_mirrored_places_follow_and_then_no_more() -> None:
-    number = places("coffee", (160, 120))
-    assert np.array_equal(background(f"coffee:{number}", (160, 120), (160, 120)), background("coffee:0", (160, 120), (160, 120))[:, ::-1])
-    with pytest.raises(InputError, match=f"coffee holds {number} places"):
-        background(f"coffee:{2 * number}", (160, 120), (160, 120))
+def test_mirrored_and_smaller_places_follow_and_then_no_more() -> None:
+    frame = 160, 120
+    number, smaller = places("coffee", frame), smaller_places("coffee", frame)
+    assert np.array_equal(background(f"coffee:{number}", frame, frame), background("coffee:0", frame, frame)[:, ::-1])
+    assert smaller.start == 2 * number
+    assert 2 <= len(smaller) < number
+    shown = [background(f"coffee:{place}", frame, frame) for place in smaller]
+    assert all(picture.shape == (120, 160, 3) for picture in shown)
+    assert len({picture.tobytes() for picture in shown}) == len(smaller)
+    with pytest.raises(InputError, match=f"coffee holds {number} places .*, as many mirrored, and {len(smaller)} made smaller"):
+        background(f"coffee:{smaller.stop}", frame, frame)
+
+
+def test_smaller_places_show_more_and_are_turned_by_a_quarter(tmp_path: Path) -> None:
+    """A photo of 15 bars across, which holds four places, is seen whole in a smaller one, and its bars stand in the turned one."""
+    bars = np.where(np.indices((300, 300))[0] // 10 % 2, 200, 50).astype(np.uint8)
+    write_png(tmp_path / "bars.png", np.repeat(bars[..., None], 3, axis=2))
+    name, frame = str(tmp_path / "bars.png"), (160, 160)
+    upright, turned = (background(f"{name}:{place}", frame, frame)[..., 0].astype(float) for place in smaller_places(name, frame))
+    assert places(name, frame) == 4
+    assert np.argmax(np.abs(np.fft.rfft(upright[:, 80] - upright[:, 80].mean()))) == 15
+    assert upright.std(axis=1).max() < 1
+    assert np.array_equal(turned, np.rot90(upright))
 
 
 def test_a_larger_canvas_shows_the_same_place() -> None:

@@ -14,7 +14,16 @@ import pytest
 from acquire.simulator.backgrounds import split_name, stem
 from acquire.simulator.render import render_frames
 from acquire.simulator.simulate import SimulateSettings
-from acquire.simulator.world import DOWNPOUR_RANGES, DRIZZLE_RANGES, OTHERS, RAIN_RANGES, WIDE_RAIN_RANGES, rain_parameters, world
+from acquire.simulator.world import (
+    DOWNPOUR_RANGES,
+    DRIZZLE_RANGES,
+    FLECK_RANGES,
+    OTHERS,
+    RAIN_RANGES,
+    WIDE_RAIN_RANGES,
+    rain_parameters,
+    world,
+)
 from manifests.errors import InputError
 from manifests.media import write_png
 
@@ -54,9 +63,10 @@ Ranges = dict[str, tuple[float, float]]
     ("look", "kinds", "ranges"),
     [
         ("filmed", range(8), RAIN_RANGES),
-        ("wide", (0, 1, 2, 3, 5, 6), WIDE_RAIN_RANGES),
+        ("wide", (0, 1, 5, 6), WIDE_RAIN_RANGES),
+        ("wide", (2,), FLECK_RANGES),
         ("wide", (4,), DRIZZLE_RANGES),
-        ("wide", (7,), DOWNPOUR_RANGES),
+        ("wide", (3, 7), DOWNPOUR_RANGES),
     ],
 )
 def test_no_two_clips_share_a_rain_parameter(look: Literal["filmed", "wide"], kinds: Sequence[int], ranges: Ranges) -> None:
