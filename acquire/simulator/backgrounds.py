@@ -49,11 +49,11 @@ def background(name: str, frame: tuple[int, int], canvas: tuple[int, int]) -> Pi
         return PROCEDURAL[source](place, canvas[0], canvas[1])
     photo = _photo(source)
     smaller = _smaller(photo)
-    for number, view in enumerate((photo, np.flip(photo, 1), smaller, np.rot90(smaller))):
+    for view, mirrored in ((photo, False), (photo, True), (smaller, False), (np.rot90(smaller), False)):
         held = math.prod(_grid(view, frame))
         if place < held:
-            # Mirrored places are numbered as what they mirror.
-            return np.ascontiguousarray(_tile(photo, place, frame, canvas)[:, ::-1]) if number == 1 else _tile(view, place, frame, canvas)
+            tile = _tile(view, place, frame, canvas)
+            return np.ascontiguousarray(tile[:, ::-1]) if mirrored else tile
         place -= held
     raise InputError(
         f"background {name}: {source} holds {places(source, frame)} places of {frame[0]}x{frame[1]} px, as many mirrored, "
