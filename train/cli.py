@@ -21,6 +21,7 @@ from train.shipped import CheckpointParameter
 from train.studies.cli import study
 
 if TYPE_CHECKING:
+    from train.derain.plan import Existing
     from train.metrics import Protocol
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -92,7 +93,8 @@ def fit(
     as_json: bool,
 ) -> None:
     """Train on the scenes of the table SCENES (manifests/scenes.parquet, or that of a release with pixels); the result is
-    runs/NAME/checkpoint.safetensors, the weights that do best on scenes of split `val`, without truth; last.safetensors holds the last.
+    runs/NAME/checkpoint.safetensors, the latest weights within 0.1 dB of the best on scenes of split `val`, without truth (the last where
+    there are fewer than 4 such scenes); last.safetensors holds the last.
 
     Interrupted, the same command goes on where it stopped; finished, it does nothing. With several GPUs: torchrun --nproc-per-node 2
     $(which train) fit … divides the pairs of each step among two processes. With --json, a line for each row of the log, then the outcome.
@@ -189,7 +191,10 @@ def evaluate(
 
     workspace = Workspace.of_table(scenes) if scenes is not None else workspace
     if real_rain and checkpoint is not None:
-        real = measure(checkpoint, scenes or workspace.table(Scene), split=split, device=device)
+        try:
+            real = measure(checkpoint, scenes or workspace.table(Scene), split=split, device=device)
+        except KeyboardInterrupt:
+            raise click.ClickException("interrupted; --real-rain keeps nothing: run it again from the start") from None
         _fail_in_words(real.failed)
         click.echo(real_rain_json_lines(real) if as_json else real_rain_table(real))
         click.get_current_context().exit(EXIT_SOME_FAILED if real.failed else 0)
@@ -215,7 +220,8 @@ def evaluate(
 @click.argument("checkpoint", type=CheckpointParameter())
 @click.argument("inputs", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A folder; for one input also a file.")
-@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+@click.option("--overwrite", "existing", flag_value="overwrite", help="Replace outputs that exist.")
+@click.option("--skip-existing", "existing", flag_value="skip", help="Leave files whose outputs exist: to go on after an interruption.")
 @click.option("--streaks", is_flag=True, help="Write what was taken out too, as NAME-streaks: full scale for a streak from black to white.")
 @click.option("--stabilise", is_flag=True, help="Steady videos of a static camera: less flicker where nothing moves.")
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True, help="Of the network.")
@@ -225,7 +231,7 @@ def derain(
     checkpoint: Path,
     inputs: tuple[Path, ...],
     output: Path,
-    overwrite: bool,
+    existing: Existing | None,
     streaks: bool,
     stabilise: bool,
     precision: Literal["float32", "bfloat16"],
@@ -243,9 +249,19 @@ def derain(
     """
     from train.derain import derain as remove_rain
 
-    outcome = remove_rain(
-        checkpoint, inputs, output, overwrite=overwrite, streaks=streaks, stabilise=stabilise, precision=precision, device=device
-    )
+    try:
+        outcome = remove_rain(
+            checkpoint,
+            inputs,
+            output,
+            existing=existing or "refuse",
+            streaks=streaks,
+            stabilise=stabilise,
+            precision=precision,
+            device=device,
+        )
+    except KeyboardInterrupt:
+        raise click.ClickException("interrupted; files that were finished are kept: --skip-existing goes on from there") from None
     for done in outcome.done:
         if as_json or done.video is not None:
             click.echo(json.dumps(done.as_record()) if as_json else done.as_line())

@@ -132,8 +132,10 @@ def _score_lines(rows: Sequence[Score], method: str, workspace: Workspace) -> It
     """A line for each protocol and source of pictures: the scenes, or the folder that holds the two pictures of each pair."""
     nothing = {_scored(row): row for row in rows if row.method == "input"}
     ours: dict[tuple[str, str], list[Score]] = {}
-    for row in rows:
-        if row.method == method and _scored(row) in nothing:
+    of_method = sorted((row for row in rows if row.method == method), key=lambda row: row.at.timestamp() if row.at else 0.0)
+    newest = {(row.picture, row.truth, row.protocol): row for row in of_method}  # of a picture that was changed since: what it is now
+    for row in newest.values():
+        if _scored(row) in nothing:
             source = "scenes" if row.scene_id is not None else _folder_of_both(row, workspace)
             ours.setdefault((source, row.protocol), []).append(row)
     for (source, protocol), found in sorted(ours.items()):

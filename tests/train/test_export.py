@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +184,9 @@ def test_the_card_states_data_protocol_limits_and_settings(checkpoint: Path, tmp
     method = file_sha256(checkpoint)[:16]
     rows = [scored(method, 1, 30.0, 0.9, None), scored(method, 2, 32.0, 0.8, None), scored(method, 3, 35.0, 0.95, "scene")]
     rows += [scored("input", 1, 26.0, 0.7, None), scored("input", 2, 27.0, 0.6, None), scored("input", 3, 33.0, 0.9, "scene")]
+    changed_since = replace(scored(method, 1, 10.0, 0.1, None), score_id="old", picture_sha256="old", at=datetime(2020, 1, 1, tzinfo=UTC))
+    rows[0] = replace(rows[0], at=datetime(2021, 1, 1, tzinfo=UTC))
+    rows += [changed_since, replace(changed_since, score_id="old input", method="input")]
     rows += [scored("another", 1, 50.0, 0.99, None), scored("input", 4, 50.0, 0.99, None)]
     rows += [scored(method, 5, 40.0, 0.97, None, "drizzle"), scored("input", 5, 39.0, 0.96, None, "drizzle")]
     append_rows(Score, workspace.table(Score), rows, Provenance("test", {}, {}))

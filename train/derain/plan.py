@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from manifests.errors import InputError
 from manifests.media import PICTURE_SUFFIXES
@@ -16,6 +17,8 @@ VIDEO_TARGETS = {
     **dict.fromkeys((".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv"), ".mkv"),
 }
 VIDEO_OUTPUTS = frozenset(VIDEO_TARGETS.values())
+
+Existing = Literal["refuse", "overwrite", "skip"]  # what to do about outputs that exist
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +37,20 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done, and the files of the folders named that are neither picture nor video."""
+    """What is to be done, what is there already, and the files of the folders named that are neither picture nor video."""
 
     jobs: tuple[Job, ...]
+    there: tuple[Job, ...] = ()
     passed_over: tuple[Path, ...] = ()
 
 
-def plan(inputs: Sequence[Path], output: Path, *, overwrite: bool = False, streaks: bool = False) -> Plan:
+def plan(inputs: Sequence[Path], output: Path, *, existing: Existing = "refuse", streaks: bool = False) -> Plan:
     """Which file becomes which.
 
     `output` is a file for one picture or video where it has such a suffix, else a folder. Folders are searched with all below them, hidden
     ones and `output` apart, and what lies in them keeps its place there. Raises InputError when an input is missing or neither picture
-    nor video, two inputs would give one output, an output is an input or lies below a file, or one exists and `overwrite` is not given.
+    nor video, two inputs would give one output, an output is an input or lies below a file, or one exists that is neither to be overwritten
+    nor skipped. A file is skipped where all of its outputs exist: they appear whole and together.
     """
     passed_over: list[Path] = []
     pairs = [pair for path in inputs for pair in _pairs(path, output, passed_over, alone=len(inputs) == 1)]
@@ -55,9 +60,10 @@ def plan(inputs: Sequence[Path], output: Path, *, overwrite: bool = False, strea
     for job in jobs:
         for target in (job.target, job.streaks):
             if target is not None:
-                _check(job.source, target, sources, taken, overwrite=overwrite)
+                _check(job.source, target, sources, taken, existing)
                 taken[target.resolve()] = job.source
-    return Plan(jobs, tuple(passed_over))
+    there = tuple(job for job in jobs if existing == "skip" and job.target.exists() and (job.streaks is None or job.streaks.exists()))
+    return Plan(tuple(job for job in jobs if job not in there), there, tuple(passed_over))
 
 
 def _pairs(path: Path, output: Path, passed_over: list[Path], *, alone: bool) -> list[tuple[Path, Path]]:
@@ -96,7 +102,7 @@ def _media_below(folder: Path, output: Path, passed_over: list[Path]) -> list[Pa
     return found
 
 
-def _check(source: Path, target: Path, sources: set[Path], taken: dict[Path, Path], *, overwrite: bool) -> None:
+def _check(source: Path, target: Path, sources: set[Path], taken: dict[Path, Path], existing: Existing) -> None:
     if target.resolve() in taken:
         raise InputError(f"{source}: would be written to {target}, and so would {taken[target.resolve()]}; use two output folders")
     if target.resolve() in sources or (target.exists() and target.samefile(source)):
@@ -105,8 +111,8 @@ def _check(source: Path, target: Path, sources: set[Path], taken: dict[Path, Pat
         raise InputError(f"{target}: a folder of that name is in the way; choose another output")
     if (in_the_way := next((folder for folder in target.parents if folder.is_file()), None)) is not None:
         raise InputError(f"{in_the_way}: is a file, where a folder for {target.name} is needed; choose another output")
-    if target.exists() and not overwrite:
-        raise InputError(f"{target}: exists; give --overwrite, or another output folder")
+    if target.exists() and existing == "refuse":
+        raise InputError(f"{target}: exists; give --overwrite, --skip-existing to go on after an interruption, or another output folder")
 
 
 def _streaks_of(source: Path, target: Path) -> Path:

@@ -23,7 +23,7 @@ from manifests.options import Summary
 from manifests.video import open_file
 from train.checkpoints import load_network
 from train.derain.photos import ORIENTATION, Photo, read_photo, write_photo
-from train.derain.plan import Job, plan
+from train.derain.plan import Existing, Job, plan
 from train.derain.streaks import Deraining, derain_samples
 from train.derain.videos import VideoResult, derain_video
 from train.devices import chosen_device
@@ -67,7 +67,7 @@ def derain(
     inputs: Sequence[Path],
     output: Path,
     *,
-    overwrite: bool = False,
+    existing: Existing = "refuse",
     streaks: bool = False,
     stabilise: bool = False,
     precision: Literal["float32", "bfloat16"] = "float32",
@@ -77,14 +77,16 @@ def derain(
 
     `output` is a file for one picture or video where it has such a suffix, else a folder, made where missing. `streaks` writes what was
     taken out beside each output, `stabilise` steadies videos of a static camera. Raises InputError before anything is written when the
-    checkpoint or an input is no good, two inputs would give one output, or an output exists and `overwrite` is not given. A file that
-    cannot be done is told, counted as failed and leaves nothing behind, and the others are done.
+    checkpoint or an input is no good, two inputs would give one output, or an output exists that is neither to be overwritten nor skipped.
+    A file that cannot be done is told, counted as failed and leaves nothing behind, and the others are done.
     """
-    planned = plan(inputs, output, overwrite=overwrite, streaks=streaks)
+    planned = plan(inputs, output, existing=existing, streaks=streaks)
     if planned.passed_over:
         click.echo(
             f"passed over {len(planned.passed_over)} files that are neither picture nor video, such as {planned.passed_over[0]}", err=True
         )
+    if planned.there:
+        click.echo(f"skipped {len(planned.there)} whose outputs exist, such as {planned.there[0].target}", err=True)
     where = chosen_device(device)
     deraining = Deraining(load_network(checkpoint).to(where), where, PRECISIONS[precision])
     outcome = Outcome([], Summary("pictures and videos"))
@@ -123,6 +125,7 @@ def _derain_photo(deraining: Deraining, job: Job) -> None:
             exif = Image.Exif()
             exif[ORIENTATION] = photo.orientation
             write_photo(file, Photo(streaks, about={"exif": exif.tobytes()}), ".png")
+            file.flush()  # a disk that is full must tell before the first of both appears
         write_photo(files.enter_context(write_atomically(job.target)), photo.with_colours(background), job.target.suffix)
 
 

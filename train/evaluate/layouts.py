@@ -49,13 +49,15 @@ def gt_rain(folder: Path) -> Found | None:
     `…-R-299.png`, its rainy frames. One scene of its validation split, Gurutto_1-2, has a clean picture for each rainy one, by number.
     """
     scenes: dict[tuple[Path, str], dict[str, dict[int, Path]]] = defaultdict(lambda: {"C": {}, "R": {}})
+    unpaired: list[Path] = []
     for path in _pictures(folder, *_folders(folder)):
         if named := _GT_RAIN.fullmatch(path.stem):
             scenes[path.parent, named["scene"]][named["kind"]][int(named["number"])] = path
+        else:
+            unpaired.append(path)
     if not any(scene["C"] and scene["R"] for scene in scenes.values()):
         return None
     groups: list[RainyPictures] = []
-    unpaired: list[Path] = []
     for scene in scenes.values():
         clean, rainy = scene["C"], scene["R"]
         if len(clean) == 1 and rainy:
@@ -64,6 +66,8 @@ def gt_rain(folder: Path) -> Found | None:
         else:
             groups += [RainyPictures((rainy[number],), clean[number]) for number in sorted(rainy.keys() & clean.keys())]
             unpaired += [one[number] for one, other in ((rainy, clean), (clean, rainy)) for number in sorted(one.keys() - other.keys())]
+    if not groups:
+        raise InputError(f"{folder}: no rainy picture of its {len(scenes)} GT-RAIN scenes has a clean one, single or of its number")
     return Found("scenes of GT-RAIN, a clean picture each", folder, tuple(groups), tuple(unpaired))
 
 

@@ -55,7 +55,8 @@ def upright_size(path: Path) -> tuple[int, int] | None:
             width, height = picture.size
             # asked for the tags of a PNG that has none before its pixels, Pillow would decode all of them to look behind
             tagged = picture.format != "PNG" or "exif" in picture.info
-            turned = tagged and picture.getexif().get(_EXIF_ORIENTATION) in _ON_ITS_SIDE
+            # Pillow tells the size of a TIFF as it is shown.
+            turned = tagged and picture.format != "TIFF" and picture.getexif().get(_EXIF_ORIENTATION) in _ON_ITS_SIDE
     except Exception:  # whoever reads it whole will say what is wrong with it
         return None
     return (height, width) if turned else (width, height)

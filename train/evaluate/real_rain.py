@@ -17,14 +17,14 @@ import numpy.typing as npt
 
 from manifests.errors import InputError
 from manifests.executors import run_rows
-from manifests.files import read_rows
+from manifests.files import file_sha256, fingerprint, read_rows
 from manifests.media import read_picture
 from manifests.tables import Scene, Split
 from manifests.workspace import Workspace
 from train.checkpoints import load_network
-from train.devices import chosen_device
+from train.devices import chosen_device, device_name
 from train.evaluate.run import derained
-from train.evaluate.scoring import TEMPORAL_MEDIAN, Derain, rainy_picture, temporal_pictures
+from train.evaluate.scoring import TEMPORAL_MEDIAN, Derain, rainy_picture, temporal_pictures, versions_used
 from train.evaluate.truths import RainyPictures
 from train.metrics import luma
 
@@ -56,6 +56,11 @@ class RealRainFound:
 
     scenes: tuple[RealRain, ...]
     failed: tuple[str, ...]  # what could not be read, one line each
+    checkpoint: str  # the first 16 digits of its SHA-256
+    split: Split
+    data: str  # a fingerprint of the frames and masks of the scenes measured
+    device: str
+    versions: str
 
 
 def real_rain(checkpoint: Path, scenes: Path, *, split: Split, device: str | None = None) -> RealRainFound:
@@ -67,7 +72,8 @@ def real_rain(checkpoint: Path, scenes: Path, *, split: Split, device: str | Non
     rows = [row for row in read_rows(Scene, scenes) if row.reason is None and row.error is None and row.split == split]
     if not rows:
         raise InputError(f"{scenes}: no kept scene of split {split}; name another --split, or make scenes with `curate sequences`")
-    network = load_network(checkpoint).to(chosen_device(device))
+    where = chosen_device(device)
+    network = load_network(checkpoint).to(where)
     measured: list[RealRain] = []
     failed: list[str] = []
 
@@ -81,7 +87,10 @@ def real_rain(checkpoint: Path, scenes: Path, *, split: Split, device: str | Non
     run_rows(work, rows, name=_name, on_error=fail, save=measured.extend, workers=0, timeout_s=math.inf, label="measuring")
     if not measured:
         raise InputError(f"nothing could be measured: {failed[0]}")
-    return RealRainFound(tuple(measured), tuple(failed))
+    scene_ids = {scene.scene_id for scene in measured}
+    data = fingerprint([(row.sha256, row.mask and file_sha256(workspace.resolve(row.mask))) for row in rows if row.scene_id in scene_ids])
+    name = file_sha256(checkpoint)[:16]
+    return RealRainFound(tuple(measured), tuple(failed), name, split, data, device_name(where), versions_used())
 
 
 def mean_of_scenes(scenes: Sequence[RealRain]) -> RealRain:

@@ -169,7 +169,7 @@ class _Scoring:
                 except InputError as error:
                     raise InputError(f"{shown}: {error}") from error
                 finite = psnr if math.isfinite(psnr) else None
-                self.rows.append(replace(row, psnr=finite, ssim=ssim, device=self.context.device, versions=_used(), at=utc_now()))
+                self.rows.append(replace(row, psnr=finite, ssim=ssim, device=self.context.device, versions=versions_used(), at=utc_now()))
 
     def _score_method(self, method: Method, rows: Sequence[Score], picture: Picture, frame: Path) -> None:
         with self._telling():
@@ -206,7 +206,9 @@ class _Scoring:
         """Move what is known out of `rows` into the outcome; whether that was all."""
         for row in [row for row in rows if row.score_id in self.context.known]:
             rows.remove(row)
-            self.rows.append(self.context.known[row.score_id])
+            known = self.context.known[row.score_id]
+            # The same pictures may lie elsewhere by now.
+            self.rows.append(replace(known, truth=row.truth, output=row.output, scene_id=row.scene_id, checkpoint=row.checkpoint))
         return not rows
 
     @contextlib.contextmanager
@@ -218,7 +220,8 @@ class _Scoring:
             self.failed[str(error)] = None
 
 
-def _used() -> str:
+def versions_used() -> str:
+    """The versions that figures depend on, in words."""
     packages = ("rainlapse", "torch", "numpy", "opencv-python-headless")
     return ", ".join(f"{name} {version}" for name, version in versions().items() if name in packages)
 

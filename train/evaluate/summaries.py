@@ -48,13 +48,15 @@ def real_rain_table(found: RealRainFound) -> str:
         rainy = _change(scene.psnr_rainy_input, scene.psnr_rainy)
         elsewhere = _change(scene.psnr_elsewhere_input, scene.psnr_elsewhere)
         lines.append(f"{scene.scene_id:16} {scene.frames:6} {100 * scene.rainy_share:5.1f}%   {rainy:23}   {elsewhere}")
-    return "\n".join(lines)
+    about = f"checkpoint {found.checkpoint}, split {found.split}, data {found.data}, {found.device}; {found.versions}"
+    return "\n".join([*lines, about])
 
 
 def real_rain_json_lines(found: RealRainFound) -> str:
     """One object a scene, then one of their means."""
+    about = {name: getattr(found, name) for name in ("checkpoint", "split", "data", "device", "versions")}
     scenes = (*found.scenes, mean_of_scenes(found.scenes))
-    return "\n".join(json.dumps(dataclasses.asdict(scene) | {"failed": len(found.failed)}) for scene in scenes)
+    return "\n".join(json.dumps(dataclasses.asdict(scene) | about | {"failed": len(found.failed)}) for scene in scenes)
 
 
 def _change(before: float | None, after: float | None) -> str:

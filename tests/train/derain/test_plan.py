@@ -16,7 +16,7 @@ def touch(*paths: Path) -> None:
         path.write_bytes(b"")
 
 
-def targets(*args: object, **more: bool) -> dict[str, str]:
+def targets(*args: object, **more: str) -> dict[str, str]:
     return {job.source.name: str(job.target) for job in plan(*args, **more).jobs}  # type: ignore[arg-type]
 
 
@@ -31,7 +31,7 @@ def test_folders_are_mirrored_with_all_below_and_the_rest_is_named(tmp_path: Pat
 
 def test_what_an_earlier_run_wrote_into_the_folder_is_not_taken_for_input(tmp_path: Path) -> None:
     touch(tmp_path / "a.png", tmp_path / "derained" / "a.png")
-    assert targets([tmp_path], tmp_path / "derained", overwrite=True) == {"a.png": str(tmp_path / "derained" / "a.png")}
+    assert targets([tmp_path], tmp_path / "derained", existing="overwrite") == {"a.png": str(tmp_path / "derained" / "a.png")}
 
 
 @pytest.mark.parametrize(
@@ -75,17 +75,20 @@ def test_plans_that_would_lose_a_file_are_refused(tmp_path: Path) -> None:
         (["empty"], "out", "holds no pictures and no videos"),
     ):
         with pytest.raises(InputError, match=why):
-            plan([tmp_path / path for path in inputs], tmp_path / output, overwrite=True, streaks=True)
+            plan([tmp_path / path for path in inputs], tmp_path / output, existing="overwrite", streaks=True)
 
 
 def test_an_output_that_exists_is_refused_unless_it_may_be_replaced(tmp_path: Path) -> None:
     touch(tmp_path / "in" / "a.png", tmp_path / "in" / "b.png", tmp_path / "out" / "b.png")
     with pytest.raises(InputError, match=r"b\.png: exists; give --overwrite"):
         plan([tmp_path / "in"], tmp_path / "out")
-    assert len(plan([tmp_path / "in"], tmp_path / "out", overwrite=True).jobs) == 2
+    assert len(plan([tmp_path / "in"], tmp_path / "out", existing="overwrite").jobs) == 2
+    skipping = plan([tmp_path / "in"], tmp_path / "out", existing="skip")
+    assert [[job.source.name for job in jobs] for jobs in (skipping.jobs, skipping.there)] == [["a.png"], ["b.png"]]
+    assert len(plan([tmp_path / "in"], tmp_path / "out", existing="skip", streaks=True).jobs) == 2  # there are no streaks of either
     (tmp_path / "out2" / "a.png").mkdir(parents=True)
     with pytest.raises(InputError, match="a folder of that name is in the way"):
-        plan([tmp_path / "in"], tmp_path / "out2", overwrite=True)
+        plan([tmp_path / "in"], tmp_path / "out2", existing="overwrite")
 
 
 def test_a_link_to_an_input_is_that_input(tmp_path: Path) -> None:
@@ -93,4 +96,4 @@ def test_a_link_to_an_input_is_that_input(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.png").symlink_to(tmp_path / "in" / "a.png")
     with pytest.raises(InputError, match="is an input itself"):
-        plan([tmp_path / "in"], tmp_path / "out", overwrite=True)
+        plan([tmp_path / "in"], tmp_path / "out", existing="overwrite")

@@ -18,6 +18,9 @@ from tests.train.derain.networks import takes_out
 from tests.worlds import add_streaks, background
 from train.cli import main
 from train.derain import derain
+from train.derain.plan import Job
+from train.derain.run import _derain_photo
+from train.derain.streaks import Deraining
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +100,26 @@ def test_what_cannot_be_done_fails_by_name_and_the_rest_is_done(tmp_path: Path) 
     assert "holds CMYK" in done.stdout
 
 
+def test_what_was_interrupted_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abc":
+        write_png(tmp_path / "in" / f"{name}.png", rainy())
+
+    def until_b(deraining: Deraining, job: Job) -> None:
+        if job.source.stem == "b":
+            raise KeyboardInterrupt
+        _derain_photo(deraining, job)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("train.derain.run._derain_photo", until_b)
+        stopped = command(tmp_path / "in", "-o", tmp_path / "out")
+    assert (stopped.exit_code, "files that were finished are kept: --skip-existing goes on" in stopped.stderr) == (1, True)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png"]
+    written = (tmp_path / "out" / "a.png").stat().st_mtime_ns
+    done = command(tmp_path / "in", "-o", tmp_path / "out", "--skip-existing")
+    assert (done.exit_code, "2 kept" in done.stdout) == (0, True)
+    assert (tmp_path / "out" / "a.png").stat().st_mtime_ns == written
+
+
 def test_nothing_is_done_where_something_would_be_lost(tmp_path: Path) -> None:
     write_png(tmp_path / "in" / "a.png", rainy())
     write_png(tmp_path / "in" / "b.png", rainy())
@@ -105,6 +128,9 @@ def test_nothing_is_done_where_something_would_be_lost(tmp_path: Path) -> None:
     assert (done.exit_code, "b.png: exists; give --overwrite" in done.output) == (1, True)
     assert not (tmp_path / "out" / "a.png").exists()
     np.testing.assert_array_equal(read_picture(tmp_path / "out" / "b.png"), rainy(5))
+    assert "skipped 1 whose outputs exist, such as " in command(tmp_path / "in", "-o", tmp_path / "out", "--skip-existing").stderr
+    np.testing.assert_array_equal(read_picture(tmp_path / "out" / "b.png"), rainy(5))
+    np.testing.assert_array_equal(read_picture(tmp_path / "out" / "a.png"), ten_less(rainy()))
     assert command(tmp_path / "in", "-o", tmp_path / "out", "--overwrite").exit_code == 0
     np.testing.assert_array_equal(read_picture(tmp_path / "out" / "b.png"), ten_less(rainy()))
     (tmp_path / "x.txt").write_text("wet")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import re
 import resource
 import threading
 from collections.abc import Iterator
@@ -215,6 +217,23 @@ def test_a_video_that_breaks_off_leaves_nothing_and_says_when(tmp_path: Path) ->
     with pytest.raises(InputError, match=r"breaks off: \d\.\d+ s decode of the 3\.\d+ s that its header states"):
         derain(tmp_path / "cut.mkv", tmp_path / "out" / "cut.mkv", streaks=tmp_path / "out" / "cut-streaks.mkv")
     assert left_in(tmp_path / "out") == []
+
+
+def test_a_video_that_lacks_a_little_at_its_end_is_done_and_says_so(tmp_path: Path) -> None:
+    write_clip(tmp_path / "in.mkv", pictures(90), [40 * number for number in range(90)])
+    content = (tmp_path / "in.mkv").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(content[: int(0.85 * len(content))])
+    assert derain(tmp_path / "in.mkv", tmp_path / "whole.mkv").notes == ()
+    done = derain(tmp_path / "cut.mkv", tmp_path / "short.mkv")
+    assert 65 <= done.frames < 84
+    assert re.fullmatch(r"\d\.\d+ s decode of the 3\.60 s that its header states: its end may be missing", done.notes[0])
+
+
+def test_a_name_with_a_colon_is_a_file(tmp_path: Path) -> None:
+    write_clip(tmp_path / "in.mp4", pictures(9), [40 * number for number in range(9)])
+    (tmp_path / "in.mp4").rename(tmp_path / "12:30:00.mp4")
+    with contextlib.chdir(tmp_path):
+        assert derain(Path("12:30:00.mp4"), Path("out.mp4")).frames == 9
 
 
 def test_an_error_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

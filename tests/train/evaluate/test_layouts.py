@@ -81,10 +81,17 @@ def test_gt_rain_has_scenes_that_share_a_clean_picture(tmp_path: Path) -> None:
 
 def test_gt_rain_scene_with_a_clean_picture_for_each_rainy_one(tmp_path: Path) -> None:
     names = [f"Gurutto_1-2-Webcam-{kind}-{number:03d}.png" for kind in "CR" for number in (0, 1)]
-    found = find_pairs(lay_out(tmp_path, *names, "Gurutto_1-2-Webcam-R-002.png"))  # the scene's own folder
+    strays = ["Gurutto_1-2-Webcam-R-002.png", "notes.png"]
+    found = find_pairs(lay_out(tmp_path, *names, *strays))  # the scene's own folder
     assert paired(found, tmp_path) == [(f"Gurutto_1-2-Webcam-R-00{n}.png", f"Gurutto_1-2-Webcam-C-00{n}.png") for n in (0, 1)]
     assert not any(group.one_scene for group in found.groups)
-    assert unpaired(found, tmp_path) == ["Gurutto_1-2-Webcam-R-002.png"]
+    assert sorted(unpaired(found, tmp_path)) == strays
+
+
+def test_gt_rain_without_one_pair_is_refused(tmp_path: Path) -> None:
+    names = [f"Gurutto_1-2-Webcam-{kind}.png" for kind in ("C-000", "C-001", "R-005")]
+    with pytest.raises(InputError, match="no rainy picture of its 1 GT-RAIN scenes has a clean one"):
+        find_pairs(lay_out(tmp_path, *names))
 
 
 def side_by_side(root: Path, *, rainy_left: Sequence[bool]) -> Path:

@@ -41,6 +41,8 @@ def test_pictures_are_upright_and_so_is_their_size(tmp_path: Path) -> None:
     assert read_rgb(tmp_path / "a.png").shape == (9, 6, 3)
     assert upright_size(tmp_path / "a.png") == (6, 9)
     np.testing.assert_array_equal(read_rgb(tmp_path / "a.png"), np.rot90(COLOURS, -1))
+    Image.fromarray(COLOURS).save(tmp_path / "a.tif", tiffinfo={0x0112: 6})
+    assert upright_size(tmp_path / "a.tif") == read_rgb(tmp_path / "a.tif").shape[1::-1] == (6, 9)
 
 
 @pytest.mark.parametrize(

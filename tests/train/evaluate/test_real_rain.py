@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import statistics
@@ -35,6 +36,9 @@ def darker(_network: object, picture: Picture) -> npt.NDArray[np.float32]:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr("train.evaluate.real_rain.load_network", lambda _path: build(SMALL))
     monkeypatch.setattr("train.evaluate.real_rain.derained", darker)
+    monkeypatch.chdir(tmp_path)
+    for name in ("net", "net.safetensors"):
+        Path(name).write_bytes(b"weights")
     return make_world(tmp_path / "work")
 
 
@@ -82,13 +86,24 @@ def test_the_command_prints_scenes_and_their_means(world: World) -> None:
     world.scenes[1] = replace(world.scenes[1], split="train")
     write_world(world)
     asked = ("net.safetensors", world.workspace.table(Scene), "--real-rain", "--split", "train")
-    assert [line.split()[0] for line in command(*asked).stdout.splitlines()[-1:]] == ["mean"]
+    mean, about = command(*asked).stdout.splitlines()[-2:]
+    assert (mean.split()[0], about[:27]) == ("mean", f"checkpoint {hashlib.sha256(b'weights').hexdigest()[:16]}")
     *scenes, mean = [json.loads(line) for line in command(*asked, "--json").stdout.splitlines()]
     assert {scene["scene_id"] for scene in scenes} == {scene.scene_id for scene in world.scenes[:2]}
     assert mean["psnr_rainy"] == pytest.approx(statistics.fmean(scene["psnr_rainy"] for scene in scenes))
     assert mean["frames"] == 6
+    assert f"split {mean['split']}, data {mean['data']}, {mean['device']}; {mean['versions']}" in about
     for wrong in (("--pairs", "."), ("--protocol", "rgb")):
         assert command(*asked, *wrong).exit_code == 2
+
+
+def test_other_frames_are_other_data(world: World) -> None:
+    asked = (Path("net"), world.workspace.table(Scene))
+    before = real_rain(*asked, split="train")
+    world.scenes[0] = replace(world.scenes[0], frames=world.scenes[0].frames[:-1], sha256=world.scenes[0].sha256[:-1])
+    write_world(world)
+    assert (before.split, before.checkpoint) == ("train", hashlib.sha256(b"weights").hexdigest()[:16])
+    assert real_rain(*asked, split="train").data != before.data
 
 
 def test_a_still_scene_has_no_rainy_pixels_and_a_damaged_one_is_named(world: World) -> None:

@@ -162,6 +162,16 @@ def test_pairs_are_scored_and_what_stays_unpaired_is_named(tmp_path: Path, check
     assert read_picture(found.worst).shape[1] > 4 * 40
 
 
+def test_pictures_that_were_moved_are_not_scored_again(tmp_path: Path, checkpoint: Path, calls: list[Picture]) -> None:
+    pairs, workspace = folder_of_pairs(tmp_path / "pairs"), Workspace(tmp_path / "work")
+    before = evaluate(checkpoint, pairs=pairs, protocols=["rgb"], workspace=workspace)
+    (pairs / "target").rename(pairs / "gt")
+    after = evaluate(checkpoint, pairs=pairs, protocols=["rgb"], workspace=workspace)
+    assert [row.psnr for row in after.scores] == [row.psnr for row in before.scores]
+    assert {Path(row.truth).parent.name for row in after.scores} == {"gt"}
+    assert after.worst is not None
+
+
 def test_a_perfect_output_has_no_finite_psnr_and_is_not_in_the_mean(tmp_path: Path, checkpoint: Path, calls: list[Picture]) -> None:
     pairs = folder_of_pairs(tmp_path / "pairs", 2)
     write_png(pairs / "input" / "1.png", read_picture(pairs / "target" / "1.png"))
