@@ -1,8 +1,8 @@
 """`train evaluate`: a checkpoint, and what other methods made, against clean truth, beside doing nothing.
 
 Two inputs: scenes with the simulator's truth, or a folder of rainy and clean pictures. Frames of one scene are also scored by their
-temporal mean and median, which need no network. One row a picture, method and protocol goes to scores.parquet, within a second; a row is
-known by what it was computed from, so a second run computes what is missing.
+temporal mean and median, which need no network. One row a picture, method and protocol goes to scores.parquet, those of a scene together
+(by Ctrl-C, as many as there are); a row is known by what it was computed from, so a second run computes what is missing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +41,7 @@ from train.network import DerainingNetwork
 
 DEFAULT_PROTOCOLS: tuple[Protocol, ...] = ("y-mprnet", "rgb")
 OURS = "ours"
-SAVED_EVERY_S = 1.0  # a kill loses no more; saving each picture by itself would cost as much as scoring it
+SAVED_EVERY_S = 1.0  # saving each picture by itself would cost as much as scoring it
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,23 +110,25 @@ def evaluate(
     else:
         pictures, others = _of_scenes(scenes or workspace.table(Scene), truth or workspace.table(Truth), split), []
     where = chosen_device(device)
-    network = None if checkpoint is None else load_network(checkpoint).to(where)
-    name = None if checkpoint is None else file_sha256(checkpoint)[:16]
-    with _shared(network) as derain:
-        ours = [] if checkpoint is None or name is None else [Method(name, workspace.relative(checkpoint), derain)]
-        methods = (*ours, *(method for method, _ in others))
-        table = workspace.table(Score)
-        known = {row.score_id: row for row in (read_rows(Score, table) if table_exists(table) else [])}
-        context = Context(methods, tuple(dict.fromkeys(protocols)), known, workspace, device_name(where))
-        asked = {"methods": [method.name for method in methods], "pictures": pictures.called, "protocols": list(context.protocols)}
-        scores, failed = _score_all(pictures.groups, context, Provenance("train evaluate", asked, dict(pictures.inputs)))
-        if not scores:
-            raise InputError(f"nothing could be scored: {failed[0]}")
-        worst = workspace.root / "report" / f"worst-{methods[0].name[:16]}-{pictures.called}.png" if methods else None
-        if worst is not None:
-            of_first = [row for row in scores if row.protocol == context.protocols[0]]
-            if not draw_worst(pictures.groups, of_first, methods[0], workspace, worst):
-                worst = None
+    name: str | None = None
+    ours: list[Method] = []
+    if checkpoint is not None:
+        derain = _one_at_a_time(load_network(checkpoint).to(where))
+        name = file_sha256(checkpoint)[:16]
+        ours.append(Method(name, workspace.relative(checkpoint), derain))
+    methods = (*ours, *(method for method, _ in others))
+    table = workspace.table(Score)
+    known = {row.score_id: row for row in (read_rows(Score, table) if table_exists(table) else [])}
+    context = Context(methods, tuple(dict.fromkeys(protocols)), known, workspace, device_name(where))
+    asked = {"methods": [method.name for method in methods], "pictures": pictures.called, "protocols": list(context.protocols)}
+    scores, failed = _score_all(pictures.groups, context, Provenance("train evaluate", asked, dict(pictures.inputs)))
+    if not scores:
+        raise InputError(f"nothing could be scored: {failed[0]}")
+    worst = workspace.root / "report" / f"worst-{methods[0].name[:16]}-{pictures.called}.png" if methods else None
+    if worst is not None:
+        of_first = [row for row in scores if row.protocol == context.protocols[0]]
+        if not draw_worst(pictures.groups, of_first, methods[0], workspace, worst):
+            worst = None
     called = {method.name: OURS if method.derain else method.name for method in methods}
     left_out = (*pictures.left_out, *(left for _, lefts in others for left in lefts))
     return Evaluation(tuple(scores), results(scores, called, context.protocols), pictures.layout, left_out, tuple(failed), name, worst)
@@ -200,7 +202,7 @@ def _score_all(groups: Sequence[RainyPictures], context: Context, provenance: Pr
         return [Scored((), (error,))]
 
     try:
-        with _side_by_side(lambda group: [score_group(group, context)], groups) as work:
+        with _side_by_side(lambda group: [score_group(group, context)], groups, context.ended, take) as work:
             run_rows(work, groups, name=_name, on_error=fail, save=take, workers=0, timeout_s=float("inf"), label="scoring")
     finally:
         save()
@@ -211,11 +213,15 @@ def _score_all(groups: Sequence[RainyPictures], context: Context, provenance: Pr
 
 @contextmanager
 def _side_by_side(
-    work: Callable[[RainyPictures], list[Scored]], groups: Sequence[RainyPictures]
+    work: Callable[[RainyPictures], list[Scored]],
+    groups: Sequence[RainyPictures],
+    ended: threading.Event,
+    take: Callable[[Sequence[Scored]], None],
 ) -> Iterator[Callable[[RainyPictures], list[Scored]]]:
     """`work` in threads, begun on the next groups while one is waited for; to be called with the groups in order.
 
-    So the network is at work while pictures of other groups are read and measured.
+    So the network is at work while pictures of other groups are read and measured. Where it ends early, by Ctrl-C, `take` is given what
+    was scored of the groups begun.
     """
     threads = max(2, usable_cores())
     coming = iter(groups)
@@ -225,31 +231,28 @@ def _side_by_side(
     def next_outcome(_group: RainyPictures) -> list[Scored]:
         while len(begun) <= threads and (following := next(coming, None)) is not None:
             begun.append(pool.submit(work, following))
+        wait([begun[0]])  # and where that is interrupted, it stays among what is begun
         return begun.popleft().result()
 
     try:
         yield next_outcome
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)  # what is begun is let end: by Ctrl-C at the network's door
+        ended.set()
+        pool.shutdown(cancel_futures=True)
+        for future in begun:
+            if not future.cancelled() and future.exception() is None:
+                take(future.result())
 
 
-@contextmanager
-def _shared(network: DerainingNetwork | None) -> Iterator[Derain | None]:
-    """The network for threads, one at a time; none is let in once the body has ended, be it by Ctrl-C."""
+def _one_at_a_time(network: DerainingNetwork) -> Derain:
+    """The network for threads."""
     lock = threading.Lock()
-    ended = threading.Event()
 
     def derain(picture: Picture) -> Background:
-        assert network is not None
         with lock:
-            if ended.is_set():
-                raise CancelledError
             return derained(network, picture)
 
-    try:
-        yield None if network is None else derain
-    finally:
-        ended.set()
+    return derain
 
 
 def _name(group: RainyPictures) -> str:

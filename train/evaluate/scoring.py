@@ -54,6 +54,7 @@ class Context:
     workspace: Workspace
     device: str  # what computes, by name
     whole_scene: threading.Lock = field(default_factory=threading.Lock)  # who holds all frames of a scene in memory, of several threads
+    ended: threading.Event = field(default_factory=threading.Event)  # set once no further picture is to be scored
 
 
 @dataclass(frozen=True)
@@ -67,15 +68,17 @@ class Scored:
 def score_group(group: RainyPictures, context: Context) -> Scored:
     """Score a group's pictures as they are and as each method has them; of a scene, also the temporal mean and median of its frames.
 
-    A picture that is missing, damaged, not what its table promises or of another size is told, and the others are scored. Raises
-    InputError where the truth cannot be read.
+    A picture that is missing, damaged, not what its table promises or of another size is told, and the others are scored. Once the
+    evaluation has ended, what is scored already is all. Raises InputError where the truth cannot be read.
     """
     scoring = _Scoring(group, context)
     hashes = [scoring.hash_of(number) for number in range(len(group.frames))]
     for number, sha256 in enumerate(hashes):
+        if context.ended.is_set():
+            break
         if sha256 is not None:
             scoring.score_frame(number, sha256)
-    if group.one_scene and None not in hashes:
+    if group.one_scene and None not in hashes and not context.ended.is_set():
         scoring.score_together(hashlib.sha256("".join(map(str, hashes)).encode()).hexdigest())
     return Scored(tuple(scoring.rows), tuple(scoring.failed))
 

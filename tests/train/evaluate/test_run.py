@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -283,6 +285,30 @@ def test_a_scene_of_gt_rain_has_temporal_rows(tmp_path: Path, checkpoint: Path, 
     assert {result.method: result.n for result in found.results} == {"ours": 3, "input": 3, "temporal mean": 1, "temporal median": 1}
     assert found.result("rgb", "temporal median").psnr_input == found.result("rgb", "input").psnr
     assert {row.scene_id for row in found.scores} == {None}  # a scene of no table
+
+
+def test_ctrl_c_keeps_what_is_scored_of_a_long_scene(
+    tmp_path: Path, checkpoint: Path, calls: list[Picture], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs, workspace = gt_rain_scene(tmp_path / "GT-RAIN_test", 40), Workspace(tmp_path / "work")
+
+    def interrupted(_network: DerainingNetwork, picture: Picture) -> npt.NDArray[np.float32]:
+        calls.append(picture)
+        if len(calls) == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.5)
+        return one_less(picture)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("train.evaluate.run.derained", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            evaluate(checkpoint, pairs=pairs, protocols=["rgb"], workspace=workspace)
+    assert 4 <= len(calls) < 40
+    assert len(read_rows(Score, workspace.table(Score))) == 2 * len(calls)
+    known = len(calls)
+    assert evaluate(checkpoint, pairs=pairs, protocols=["rgb"], workspace=workspace).result("rgb", "ours").n == 40
+    assert len(calls) == 40 + 1  # the worst is drawn
+    assert known < 40
 
 
 def test_outputs_of_other_methods_are_compared_on_the_pictures_that_they_have(
