@@ -98,7 +98,7 @@ def rainy_picture(group: RainyPictures, number: int) -> Picture:
     """A group's frame, its file checked against what the table promises. Raises InputError."""
     path = group.frames[number]
     picture = read_rgb(path)
-    if group.sha256 and _sha256(path) != group.sha256[number]:
+    if group.sha256 and picture_sha256(path) != group.sha256[number]:
         raise InputError(f"{path}: has changed since its scene was made (another SHA-256); run `curate sequences` again")
     return _cut(picture, group.part, path)
 
@@ -110,7 +110,7 @@ def clean_picture(group: RainyPictures) -> Picture:
 
 def frame_sha256(group: RainyPictures, number: int) -> str:
     """Of a frame's file: as its table promises, else computed. Raises InputError where it cannot be read."""
-    return group.sha256[number] if group.sha256 else _sha256(group.frames[number])
+    return group.sha256[number] if group.sha256 else picture_sha256(group.frames[number])
 
 
 class _Scoring:
@@ -118,7 +118,7 @@ class _Scoring:
 
     def __init__(self, group: RainyPictures, context: Context) -> None:
         self.group, self.context = group, context
-        self.truth_sha256 = _sha256(group.truth)
+        self.truth_sha256 = picture_sha256(group.truth)
         self.reference: Reference | None = None
         self.rows: list[Score] = []
         self.failed: dict[str, None] = {}  # in order, and what ails a picture once
@@ -184,7 +184,7 @@ class _Scoring:
     def _rows(self, method: Method, picture: str, sha256: str, output: Path | None = None) -> list[Score]:
         """The rows of one picture without their figures, one a protocol."""
         group, workspace = self.group, self.context.workspace
-        output_sha256 = None if output is None else _sha256(output)
+        output_sha256 = None if output is None else picture_sha256(output)
         known_by = (VERSION, method.name, picture, sha256, group.part, self.truth_sha256, group.crop, output_sha256)
         return [
             Score(
@@ -229,7 +229,8 @@ def versions_used() -> str:
     return ", ".join(f"{name} {version}" for name, version in versions().items() if name in packages)
 
 
-def _sha256(path: Path) -> str:
+def picture_sha256(path: Path) -> str:
+    """Of a picture's file. Raises InputError where it is gone."""
     try:
         return file_sha256(path)
     except FileNotFoundError:

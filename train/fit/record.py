@@ -96,7 +96,9 @@ class Record:
         draw_curves(self.log.rows, self.run.folder / "curves.png")
         save_network(self.run.last, self.training, self.known)
         self.run.resume.unlink(missing_ok=True)
-        chosen = f"; the weights of step {self.choice.step} did best on held-out scenes" if self.choice is not None else ""
+        chosen = ""
+        if self.choice is not None:
+            chosen = f"; chosen: the weights of step {self.choice.step}, the latest within {TIE_DB:g} dB of the best on held-out scenes"
         if self.choice is not None and len(self.held_out) < LEAST_SCENES:
             chosen = f"; held-out scenes chose nothing: {len(self.held_out)} of at least {LEAST_SCENES}"
         self.reporter.say(f"finished: {self.training.step} steps in {self.training.elapsed_s:.0f} s{chosen}")

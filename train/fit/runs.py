@@ -72,7 +72,7 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """The averaged weights that did best on held-out scenes, without truth: the run's result."""
+        """The latest averaged weights within 0.1 dB of the best on held-out scenes, without truth: the run's result."""
         return self.folder / "checkpoint.safetensors"
 
     @property

@@ -14,7 +14,7 @@ from manifests.tables import Scene, Score
 from manifests.workspace import Workspace
 from train.presets import PRESETS, changed
 from train.studies.showing_cli import detection, failures, features, speed
-from train.studies.study import QUICK_SEEDS, QUICK_SETTINGS, QUICK_STEPS, SEEDS, Study
+from train.studies.study import QUICK_SEEDS, QUICK_SETTINGS, SEEDS, Study
 from train.studies.telling import tell
 
 if TYPE_CHECKING:
@@ -53,8 +53,6 @@ def _training_study(run: Callable[[Study], Results[Any]]) -> click.Command:
         device: str | None,
         as_json: bool,
     ) -> None:
-        if quick and steps is None and minutes is None:
-            steps = QUICK_STEPS
         asked = Study(
             name=run.__name__,
             scenes=scenes or workspace.table(Scene),

@@ -43,13 +43,16 @@ def comparison_table(trials: Sequence[Trial]) -> str:
     """A line a variant: mean and standard deviation over seeds, and how many runs collapsed or failed."""
     lines: list[list[object]] = [["do nothing", "", f"{trials[0].psnr_input:.2f}", "", f"{trials[0].ssim_input:.4f}", ""]]
     for name, rows in by_variant(trials).items():
-        ends = [row.collapsed or f"failed: {row.error}" for row in rows if row.collapsed or row.error]
-        told = "; ".join(f"{ends.count(end)} of {len(rows)}: {end}" for end in dict.fromkeys(ends))
         gain = mean_and_spread(row.psnr - row.psnr_input for row in rows if row.psnr is not None)
-        lines.append(
-            [name, len(rows), mean_and_spread(row.psnr for row in rows), gain, mean_and_spread((row.ssim for row in rows), 4), told]
-        )
+        psnr, ssim = mean_and_spread(row.psnr for row in rows), mean_and_spread((row.ssim for row in rows), 4)
+        lines.append([name, len(rows), psnr, gain, ssim, ends_told(rows)])
     return markdown_table(["variant", "runs", "PSNR, dB", "gain, dB", "SSIM", "collapsed"], lines)
+
+
+def ends_told(rows: Sequence[Trial]) -> str:
+    """`1 of 3: no streaks at all`: how many of a variant's runs collapsed or failed, and how; empty where none did."""
+    ends = [row.collapsed or f"failed: {row.error}" for row in rows if row.collapsed or row.error]
+    return "; ".join(f"{ends.count(end)} of {len(rows)}: {end}" for end in dict.fromkeys(ends))
 
 
 def conditions(study: Study, trials: Sequence[Trial]) -> str:

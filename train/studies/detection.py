@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -58,6 +59,7 @@ def detection(
 ) -> Results[Detection]:
     """Run a detector on rainy, derained and clean pictures; pictures done before are left as they are.
 
+    Rows of pictures, detectors and checkpoints that are not asked for now stay in the table, and are not among those returned.
     A picture that cannot be read, or that the detector fails on, is told as failed. Raises InputError where detector, checkpoint, device
     or pictures are missing, where all pictures fail, and where nothing is found in any clean picture.
     """
@@ -67,14 +69,14 @@ def detection(
     done = {row.detection_id: row for row in read_results(Detection, folder)}
     chosen = examples(workspace, scenes, pairs, quick=quick)
     weights = file_sha256(checkpoint)
-    rows: list[Detection] = []
-    looked_at: list[Example] = []
+    about = {"command": "train study detection", "checkpoint": checkpoint}
+    looked_at: list[tuple[Example, dict[Condition, Detection]]] = []
     failed: list[str] = []
     for number, example in enumerate(chosen, 1):
-        known_by = fingerprint("detection", VERSION, finder.known_by, weights, example.known_by)
-        ids = {condition: fingerprint(known_by, condition) for condition in CONDITIONS}
-        if not ids.items() <= {(row.condition, row.detection_id) for row in done.values()}:
-            try:
+        try:
+            known_by = fingerprint("detection", VERSION, finder.known_by, weights, example.known_by)
+            ids = {condition: fingerprint(known_by, condition) for condition in CONDITIONS}
+            if not done.keys() >= set(ids.values()):
                 found = _found(example, finder, lambda picture: as_8_bit(derain_picture(network, picture)))[1]
                 done |= {
                     ids[condition]: Detection(
@@ -83,16 +85,20 @@ def detection(
                     )
                     for condition in CONDITIONS
                 }  # fmt: skip
-            except InputError as error:
-                failed.append(f"{example.name}: {error}")
-                continue
-            write_results(Detection, folder, list(done.values()), {"command": "train study detection", "checkpoint": checkpoint})
-            click.echo(f"detection {number}/{len(chosen)}: {example.name}", err=True)
-        looked_at.append(example)
-        rows += [done[ids[condition]] for condition in CONDITIONS]
-    if not rows:
+                write_results(Detection, folder, list(done.values()), about)
+                click.echo(f"detection {number}/{len(chosen)}: {example.name}", err=True)
+        except InputError as error:
+            failed.append(f"{example.name}: {error}")
+            continue
+        # The same content may have another name now, or several.
+        looked_at.append(
+            (example, {condition: dataclasses.replace(done[ids[condition]], picture=example.name) for condition in CONDITIONS})
+        )
+    if not looked_at:
         raise InputError(f"no picture could be looked at: {failed[0]}")
-    write_results(Detection, folder, rows, {"command": "train study detection", "checkpoint": checkpoint})
+    rows = [row for _, found in looked_at for row in found.values()]
+    asked = {row.detection_id for row in rows}
+    write_results(Detection, folder, [*rows, *(row for row in done.values() if row.detection_id not in asked)], about)
     if not any(row.overlaps for row in rows):
         raise InputError(
             f"--detector {finder.name}: finds nothing in any of the {len(looked_at)} clean pictures; name with --pairs pictures in which "
@@ -101,7 +107,7 @@ def detection(
     text = f"What `{finder.name}` finds (Cho et al. 2020, Fig. 16 and 18); the clean pictures' findings are the reference\n\n"
     text += f"{detection_table(rows)}\n"
     write_markdown(folder, text)
-    write_figure(folder, _drawn(most_changed(rows, looked_at), finder, lambda picture: as_8_bit(derain_picture(network, picture))))
+    write_figure(folder, _drawn(most_changed(looked_at), finder, lambda picture: as_8_bit(derain_picture(network, picture))))
     return Results(rows, text, folder, failed)
 
 
@@ -120,12 +126,15 @@ def detection_table(rows: Sequence[Detection]) -> str:
     return markdown_table(["condition", "pictures", "found", f"recall at IoU {SAME:g}", "precision", "mean IoU"], lines)
 
 
-def most_changed(rows: Sequence[Detection], chosen: Sequence[Example]) -> list[Example]:
+def most_changed(looked_at: Sequence[tuple[Example, Mapping[Condition, Detection]]]) -> list[Example]:
     """The pictures in which deraining changes most of what is found again, for better or worse; then those with most to find."""
-    agreed = {(row.picture, row.condition): sum(value >= SAME for value in row.overlaps) for row in rows}
-    there = {row.picture: len(row.overlaps) for row in rows}
-    return sorted(chosen, key=lambda example: (
-        -abs(agreed[example.name, "derained"] - agreed[example.name, "rainy"]), -there[example.name], example.name))[:DRAWN]  # fmt: skip
+
+    def rank(entry: tuple[Example, Mapping[Condition, Detection]]) -> tuple[int, int, str]:
+        example, found = entry
+        rainy, derained = (sum(value >= SAME for value in found[condition].overlaps) for condition in ("rainy", "derained"))
+        return -abs(derained - rainy), -len(found["rainy"].overlaps), example.name
+
+    return [example for example, _ in sorted(looked_at, key=rank)[:DRAWN]]
 
 
 def _found(

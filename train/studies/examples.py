@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from manifests.files import file_sha256, fingerprint
+from manifests.files import fingerprint
 from manifests.media import Picture
 from manifests.tables import Scene
 from manifests.workspace import Workspace
-from train.evaluate.scoring import clean_picture, rainy_picture
+from train.evaluate.scoring import clean_picture, picture_sha256, rainy_picture
 from train.evaluate.truths import RainyPictures
 from train.studies.held_out import FRAMES, rainy_pictures, spread
 
@@ -32,8 +32,9 @@ class Example:
 
     @property
     def known_by(self) -> str:
-        """Hash of both pictures' files, and of the parts of them that are compared."""
-        return fingerprint(file_sha256(self.group.frames[self.number]), file_sha256(self.group.truth), self.group.crop, self.group.part)
+        """Hash of both pictures' files, and of the parts of them that are compared. Raises InputError when one cannot be read."""
+        group = self.group
+        return fingerprint(picture_sha256(group.frames[self.number]), picture_sha256(group.truth), group.crop, group.part)
 
     def read(self) -> tuple[Picture, Picture]:
         """The rainy and the clean picture, 8-bit, (H, W, 3). Raises InputError when one cannot be read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ def failures(
 ) -> Results[Outcome]:
     """Score single pictures, those gained least first; pictures done before are left as they are. Draws the worst, one a scene.
 
+    Rows of pictures and checkpoints that are not asked for now stay in the table, and are not among those returned.
     A picture that cannot be scored is told as failed. Raises InputError where checkpoint, device or pictures are missing, and where none
     can be scored.
     """
@@ -76,32 +78,35 @@ def failures(
     folder, about = study_folder(workspace, "failures"), {"command": "train study failures", "checkpoint": checkpoint}
     done = {row.outcome_id: row for row in read_results(Outcome, folder)}
     weights = file_sha256(checkpoint)
-    chosen = {
-        fingerprint("failures", VERSION, weights, protocol, example.known_by): example
-        for example in examples(workspace, scenes, pairs, quick=quick)
-    }
+    chosen = examples(workspace, scenes, pairs, quick=quick)
+    rows: list[Outcome] = []
+    shown: dict[str, Example] = {}  # what a row was made of, or a copy of it
     failed: list[str] = []
-    for number, (outcome_id, example) in enumerate(chosen.items(), 1):
-        if outcome_id not in done:
-            try:
+    for number, example in enumerate(chosen, 1):
+        try:
+            outcome_id = fingerprint("failures", VERSION, weights, protocol, example.known_by)
+            if outcome_id not in done:
                 done[outcome_id] = _outcome(outcome_id, example, network, protocol)
-            except InputError as error:
-                failed.append(f"{example.name}: {error}")
-                continue
-            write_results(Outcome, folder, list(done.values()), about)
-            click.echo(f"failures {number}/{len(chosen)}: {example.name}: {done[outcome_id].gain:+.2f} dB", err=True)
-    if len(failed) == len(chosen):
+                write_results(Outcome, folder, list(done.values()), about)
+                click.echo(f"failures {number}/{len(chosen)}: {example.name}: {done[outcome_id].gain:+.2f} dB", err=True)
+        except InputError as error:
+            failed.append(f"{example.name}: {error}")
+            continue
+        # The same content may have another name now, or several.
+        rows.append(dataclasses.replace(done[outcome_id], picture=example.name, scene_id=example.group.scene_id))
+        shown[outcome_id] = example
+    if not rows:
         raise InputError(f"no picture could be scored: {failed[0]}")
-    rows = sorted((done[outcome_id] for outcome_id in chosen if outcome_id in done), key=lambda row: (row.gain, row.outcome_id))
-    write_results(Outcome, folder, rows, about)
+    rows.sort(key=lambda row: (row.gain, row.outcome_id))
+    write_results(Outcome, folder, [*rows, *(row for row in done.values() if row.outcome_id not in shown)], about)
     text = f"The worst of {len(rows)} pictures, by gain in PSNR (Cho et al. 2020, Fig. 19); {protocol}\n\n{outcome_table(rows[:LISTED])}\n"
     write_markdown(folder, text)
-    write_figure(folder, _drawn([(row, chosen[row.outcome_id]) for row in one_a_scene(rows)[:DRAWN]], network))
+    write_figure(folder, _drawn([(row, shown[row.outcome_id]) for row in one_a_scene(rows)[:DRAWN]], network))
     return Results(rows, text, folder, failed)
 
 
 def one_a_scene(rows: Sequence[Outcome]) -> list[Outcome]:
-    """The first row of each scene; every row of a folder of pairs."""
+    """The first row of each scene; of a folder of pairs every row, copies once."""
     first: dict[str, Outcome] = {}
     for row in rows:
         first.setdefault(row.scene_id or row.outcome_id, row)

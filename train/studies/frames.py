@@ -23,7 +23,7 @@ from train.evaluate.scoring import TEMPORAL_MEAN, TEMPORAL_MEDIAN, clean_picture
 from train.evaluate.truths import scenes_with_truth
 from train.presets import Target, changed
 from train.scenes import scenes_of
-from train.studies.comparison import REFERENCE, by_variant, conditions
+from train.studies.comparison import REFERENCE, by_variant, conditions, ends_told
 from train.studies.held_out import held_out, mean_scores
 from train.studies.results import Results, markdown_table, write_figure, write_markdown
 from train.studies.study import MAKE_SCENES, Study
@@ -62,18 +62,20 @@ def frames(study: Study) -> Results[Trial]:
 
 
 def draw_counts(axes: Axes, trials: Sequence[Trial], counts: Sequence[int]) -> None:
-    """Mean PSNR over r, with the seeds' range, one line a method."""
+    """Mean PSNR over r, with the seeds' range, one line a method; collapsed runs as crosses."""
     for (name, rows), style, colour in zip(by_variant(trials).items(), LINES, COLOURS, strict=False):
         found = {count: [row.psnr for row in rows if row.frames == count and row.psnr is not None] for count in counts}
         shown = [count for count in counts if found[count]]
         means = [statistics.mean(found[count]) for count in shown]
         axes.plot(shown, means, style, color=colour, markersize=4, label=name)
         axes.fill_between(shown, [min(found[count]) for count in shown], [max(found[count]) for count in shown], color=colour, alpha=0.15)
+        collapsed = [(row.frames, row.psnr) for row in rows if row.collapsed is not None and row.frames in shown and row.psnr is not None]
+        axes.plot([count for count, _ in collapsed], [psnr for _, psnr in collapsed], "x", color=colour, markersize=6)
     axes.axhline(trials[0].psnr_input, linestyle="--", color=REFERENCE, linewidth=1, label="do nothing")
     axes.set_xscale("log")
     axes.set_xticks(counts, [str(count) for count in counts])
     axes.minorticks_off()
-    axes.set_xlabel("frames of each scene")
+    axes.set_xlabel("frames of each scene; crosses: collapsed")
     axes.set_ylabel(f"PSNR, dB ({trials[0].protocol})")
     axes.legend(fontsize=8)
     axes.grid(alpha=0.3)
@@ -129,7 +131,9 @@ def _averages(study: Study, counts: Sequence[int]) -> list[Trial]:
 
 
 def _table(trials: Sequence[Trial], counts: Sequence[int]) -> str:
-    lines: list[list[object]] = [["do nothing", *[f"{trials[0].psnr_input:.2f}"] * len(counts)]]
+    lines: list[list[object]] = [["do nothing", *[f"{trials[0].psnr_input:.2f}"] * len(counts), ""]]
     for name, rows in by_variant(trials).items():
-        lines.append([name, *(mean_and_spread(row.psnr for row in rows if row.frames == count) for count in counts)])
-    return markdown_table(["PSNR, dB", *(f"r = {count}" for count in counts)], lines)
+        by_count = {count: [row for row in rows if row.frames == count] for count in counts}
+        ends = "; ".join(f"r = {count}: {told}" for count, of_count in by_count.items() if (told := ends_told(of_count)))
+        lines.append([name, *(mean_and_spread(row.psnr for row in of_count) for of_count in by_count.values()), ends])
+    return markdown_table(["PSNR, dB", *(f"r = {count}" for count in counts), "collapsed"], lines)

@@ -10,18 +10,18 @@ from pathlib import Path
 import click
 import numpy as np
 
-from manifests.files import file_sha256, fingerprint
+from manifests.files import fingerprint
 from manifests.tables import Truth
 from manifests.workspace import Workspace
 from train.derain import derain_picture
 from train.evaluate.pairs import find_pairs
 from train.evaluate.run import LeftOut
-from train.evaluate.scoring import clean_picture, frame_sha256, rainy_picture
+from train.evaluate.scoring import clean_picture, frame_sha256, picture_sha256, rainy_picture
 from train.evaluate.summaries import left_out_in_words
 from train.evaluate.truths import RainyPictures, scenes_with_truth
 from train.metrics import Picture, Protocol, score
 from train.network import DerainingNetwork
-from train.studies.study import Study
+from train.studies.study import Study, refuse_release
 
 FRAMES = 5  # scored of each scene, evenly spread over it
 
@@ -48,7 +48,7 @@ def held_out(study: Study) -> HeldOut:
     """What a study is scored on. Raises InputError where a table, folder or picture is missing or nothing can be scored."""
     groups = rainy_pictures(study.scenes, study.pairs)
     chosen = [(group, number) for group in groups for number in spread(len(group.frames), FRAMES)]
-    files = [(frame_sha256(group, number), group.part, file_sha256(group.truth), group.crop) for group, number in chosen]
+    files = [(frame_sha256(group, number), group.part, picture_sha256(group.truth), group.crop) for group, number in chosen]
     rainy, clean = [rainy_picture(group, number) for group, number in chosen], [clean_picture(group) for group, _ in chosen]
     return HeldOut(rainy, clean, study.protocol, fingerprint(files, study.protocol))
 
@@ -56,8 +56,9 @@ def held_out(study: Study) -> HeldOut:
 def rainy_pictures(scenes: Path, pairs: Path | None) -> Sequence[RainyPictures]:
     """A folder's pairs, else the scenes of split `test` and the clean picture behind each; says what is left out for want of one.
 
-    Raises InputError where a folder or table is missing, or nothing has its clean picture.
+    Raises InputError where a folder or table is missing, the table is a release's, or nothing has its clean picture.
     """
+    refuse_release(scenes)
     if pairs is not None:
         found = find_pairs(pairs)
         groups, left = found.groups, LeftOut("pictures without a partner", tuple(str(path.relative_to(pairs)) for path in found.unpaired))

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator
 
 from train.presets import NetworkSettings
-from train.studies.comparison import REFERENCE, by_variant, conditions
+from train.studies.comparison import REFERENCE, by_variant, conditions, ends_told
 from train.studies.results import Results, markdown_table, write_figure, write_markdown
 from train.studies.study import Study
 from train.studies.trials import Trial, Variant, mean_and_spread, run_trials
@@ -38,19 +38,23 @@ def parameters(study: Study) -> Results[Trial]:
 
 
 def draw_sizes(axes: Axes, trials: Sequence[Trial]) -> None:
-    """Each variant's runs and their mean over its number of parameters."""
+    """Each variant's runs and their mean over its number of parameters; collapsed runs as crosses."""
     for (name, rows), marker, colour in zip(by_variant(trials).items(), MARKERS, COLOURS, strict=False):
-        found = [(row.parameters, row.psnr) for row in rows if row.psnr is not None and row.parameters is not None]
-        if found:
-            axes.plot(*zip(*found, strict=True), marker, color=colour, alpha=0.6, markersize=5, label=name)
-            axes.plot(found[0][0], statistics.mean(psnr for _, psnr in found), "_", color="black", markersize=14)
+        found = [(row.psnr, row.collapsed is not None) for row in rows if row.psnr is not None]
+        size = next((row.parameters for row in rows if row.parameters is not None), None)
+        if not found or size is None:
+            continue
+        for collapsed, shape, label in ((False, marker, name), (True, "x", None)):
+            values = [psnr for psnr, ended_so in found if ended_so == collapsed]
+            axes.plot([size] * len(values), values, shape, color=colour, alpha=0.6, markersize=5, label=label)
+        axes.plot(size, statistics.mean(psnr for psnr, _ in found), "_", color="black", markersize=14)
     axes.axhline(trials[0].psnr_input, linestyle="--", color=REFERENCE, linewidth=1, label="do nothing")
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.minorticks_off()
     axes.margins(0.15)
-    axes.set_xlabel("parameters")
+    axes.set_xlabel("parameters; bars: means, crosses: collapsed")
     axes.set_ylabel(f"PSNR, dB ({trials[0].protocol})")
     axes.legend(fontsize=8)
     axes.grid(alpha=0.3)
@@ -61,8 +65,9 @@ def _name(network: NetworkSettings) -> str:
 
 
 def _table(trials: Sequence[Trial]) -> str:
-    lines: list[list[object]] = [["do nothing", "", "", f"{trials[0].psnr_input:.2f}", f"{trials[0].ssim_input:.4f}"]]
+    lines: list[list[object]] = [["do nothing", "", "", f"{trials[0].psnr_input:.2f}", f"{trials[0].ssim_input:.4f}", ""]]
     for name, rows in by_variant(trials).items():
         size = next((f"{row.parameters:,}" for row in rows if row.parameters is not None), "")
-        lines.append([name, size, len(rows), mean_and_spread(row.psnr for row in rows), mean_and_spread((row.ssim for row in rows), 4)])
-    return markdown_table(["network", "parameters", "runs", "PSNR, dB", "SSIM"], lines)
+        psnr, ssim = mean_and_spread(row.psnr for row in rows), mean_and_spread((row.ssim for row in rows), 4)
+        lines.append([name, size, len(rows), psnr, ssim, ends_told(rows)])
+    return markdown_table(["network", "parameters", "runs", "PSNR, dB", "SSIM", "collapsed"], lines)

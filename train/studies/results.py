@@ -50,7 +50,8 @@ def read_results(row_class: type[Row], folder: Path) -> list[Row]:
 
 
 def write_results(row_class: type[Row], folder: Path, rows: Sequence[Row], about: Mapping[str, Any]) -> None:
-    """Write a study's rows as table.parquet; `about` (command, settings, protocol, …) and versions go into its metadata."""
+    """Write a study's rows as table.parquet; `about` (command, settings, protocol, …, of the call that writes) and versions go into its
+    metadata."""
     arrays = [pa.array([getattr(row, field.name) for row in rows], type=field.type) for field in schema(row_class)]
     described = {_ABOUT: json.dumps({**about, "versions": versions()}, sort_keys=True, default=str)}
     with write_atomically(folder / "table.parquet") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,11 +51,13 @@ def speed(
 ) -> Results[Speed]:
     """Time the presets' networks, freshly initialised: weights do not change the work.
 
-    What was timed before on the same device stays as it is. Raises InputError for a device that is not there.
+    What was timed before on the same device stays as it is; rows that are not asked for now stay in the table, and are not among those
+    returned. Raises InputError for a device that is not there.
     """
     chosen = chosen_device(device)
     folder = study_folder(workspace, "speed")
     done = {row.speed_id: row for row in read_results(Speed, folder)}
+    rows: list[Speed] = []
     for preset in presets:
         for precision in precisions:
             speed_id = fingerprint("speed", VERSION, preset.network, precision, side_px, pictures, device_name(chosen), torch.__version__)
@@ -62,7 +65,7 @@ def speed(
                 done[speed_id] = _timed(speed_id, preset, precision, side_px, pictures, chosen)
                 write_results(Speed, folder, list(done.values()), {"command": "train study speed"})
                 click.echo(f"speed: {preset.name}, {precision}: {done[speed_id].mean_s:.3g} s a picture", err=True)
-    rows = list(done.values())
+            rows.append(dataclasses.replace(done[speed_id], preset=preset.name))  # another preset may have the same network
     text = f"Seconds a picture (Cho et al. 2020, Table VIII: {PAPER_S} s on a GTX 1080 Ti)\n\n{speed_table(rows)}\n"
     write_markdown(folder, text)
     write_figure(folder, _drawn(rows))

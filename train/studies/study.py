@@ -13,8 +13,8 @@ from train.presets import Preset
 if TYPE_CHECKING:
     from train.metrics import Protocol
 
-QUICK_SETTINGS = ("width=4", "crop_px=32", "window_from_px=32", "window_to_px=32", "pairs=2")
-QUICK_STEPS, QUICK_SEEDS, SEEDS = 300, 1, 3
+QUICK_SETTINGS = ("width=4", "crop_px=32", "window_from_px=32", "window_to_px=32", "pairs=2", "steps=300")
+QUICK_SEEDS, SEEDS = 1, 3
 MAKE_SCENES = (
     "`acquire simulate --held-out 10`, `curate static-segments`, `curate rain-diversity`, and "
     "`curate sequences --set hold_out='*holdout-*'` make scenes with truth"
@@ -46,11 +46,24 @@ class Study:
         return study_folder(self.workspace, self.name)
 
     def refuse_without_scenes(self) -> None:
-        """Raises InputError, with the commands that help, where there is no table of scenes."""
+        """Raises InputError, with the commands that help, where there is no table of scenes of a workspace."""
         from manifests.files import table_exists  # pyarrow, which `--help` must not load
 
+        refuse_release(self.scenes)
         if not table_exists(self.scenes):
             raise InputError(f"{self.scenes}: no such table of scenes; {MAKE_SCENES}")
+
+
+def refuse_release(scenes: Path) -> None:
+    """Raises InputError for the table of a release, which stays as it is: even to read a workspace's table leaves a lock beside it."""
+    from train.released import released_pictures
+
+    released = released_pictures(scenes)
+    if released is not None:
+        raise InputError(
+            f"{scenes}: is the table of a release, and studies look at a workspace; `curate release unpack {released.folder} -C DIR` makes "
+            "one, so name the table there: --scenes DIR/manifests/scenes.parquet"
+        )
 
 
 def study_folder(workspace: Workspace, name: str) -> Path:

@@ -17,7 +17,7 @@ import click
 import torch
 
 from manifests.errors import InputError
-from manifests.files import fingerprint, read_rows
+from manifests.files import file_sha256, fingerprint, read_rows
 from manifests.tables import Scene
 from train.checkpoints import load_network, read_about
 from train.devices import chosen_device
@@ -49,7 +49,7 @@ class Variant:
 class Trial:
     """One network, trained and scored."""
 
-    trial_id: Annotated[str, "hash of all that the run depends on, of the pictures scored and of the protocol"]
+    trial_id: Annotated[str, "hash of all that the run depends on, of the pictures scored, of the scenes judged and of the protocol"]
     variant: Annotated[str, "what is compared, by name"]
     seed: Annotated[int | None, "of first weights and of the pairs drawn; null where nothing is trained"]
     protocol: Annotated[str, "of PSNR and SSIM"]
@@ -75,45 +75,47 @@ class Trial:
 def run_trials(study: Study, variants: Sequence[Variant]) -> list[Trial]:
     """Train and score every variant with every seed, seed by seed; what is in the study's table already is left as it is, unless it failed.
 
-    Rows of variants that the study does not ask for any more are dropped. Raises InputError where nothing can be trained or scored, and
-    for a device that is not there.
+    Rows that are not asked for now stay in the table, and are not among those returned. Raises InputError where nothing can be trained or
+    scored, and for a device that is not there.
     """
     study.refuse_without_scenes()
     chosen_device(study.device)  # one that is not there is no row's failure
     pictures = held_out(study)
-    judged = _judged_scenes(study)
+    judged_rows = _judged_rows(study)
+    judged, judged_by = _judged_scenes(study, judged_rows), _known_by(study, judged_rows)
     done = {row.trial_id: row for row in read_results(Trial, study.folder)}
     wanted = [(variant, seed) for seed in range(study.seeds) for variant in variants]
     rows: list[Trial] = []
     for number, (variant, seed) in enumerate(wanted, 1):
         run = planned(study, variant, seed)
-        trial_id = fingerprint("trial", VERSION, run.known_by(), pictures.known_by)
+        trial_id = fingerprint("trial", VERSION, run.known_by(), pictures.known_by, judged_by)
         if trial_id in done and done[trial_id].error is None:
             rows.append(_decided(dataclasses.replace(done[trial_id], variant=variant.name)))
             continue
         rows.append(_decided(_trial(study, variant, run, trial_id, pictures, judged)))
-        unreached = [row for row in done.values() if row.trial_id not in {row.trial_id for row in rows}]
-        write_trials(study, [*rows, *unreached])
+        write_trials(study, rows)
         click.echo(f"{study.name} {number}/{len(wanted)}: {told(rows[-1])}", err=True)
     write_trials(study, rows)
     return rows
 
 
 def write_trials(study: Study, rows: Sequence[Trial]) -> None:
-    """Write a study's table."""
+    """Write rows into a study's table; those of other trials stay in it, behind them."""
+    written = {row.trial_id for row in rows}
+    others = [row for row in read_results(Trial, study.folder) if row.trial_id not in written]
     about = {"command": f"train study {study.name}", "scenes": study.scenes.name, "pairs": study.pairs, "preset": study.preset.name}
-    write_results(Trial, study.folder, rows, about)
+    write_results(Trial, study.folder, [*rows, *others], about)
 
 
 def planned(study: Study, variant: Variant, seed: int) -> Run:
-    """The run of a variant and seed, in a folder named by all that it depends on."""
+    """The run of a variant and seed, in a folder named by all that it depends on, `VERSION` among it."""
     # One validation, at the end: the last weights are judged, not the best of several. No alarm: see above.
     watch = dataclasses.replace(variant.preset.watch, log_steps=LOG_STEPS, validations=1, least_contrast=0.0, most_dead=1.0)
     preset = dataclasses.replace(variant.preset, watch=watch)
     run = plan(study.scenes, preset, steps=study.steps, minutes=study.minutes, seed=seed)
     if variant.frames is not None:
         run = dataclasses.replace(run, train_rows=[_thinned(row, variant.frames) for row in run.train_rows])
-    return dataclasses.replace(run, name=f"study-{fingerprint(run.known_by())}")
+    return dataclasses.replace(run, name=f"study-{fingerprint(VERSION, run.known_by())}")
 
 
 def told(row: Trial) -> str:
@@ -168,11 +170,21 @@ def _trial(study: Study, variant: Variant, run: Run, trial_id: str, pictures: He
     )
 
 
-def _judged_scenes(study: Study) -> list[HeldOutScene]:
+def _judged_rows(study: Study) -> list[Scene]:
     """The scenes on which networks are judged without truth: those held out for testing, else for validation."""
     rows = read_rows(Scene, study.scenes)
+    return scenes_of(rows, "test") or scenes_of(rows, "val")
+
+
+def _judged_scenes(study: Study, rows: Sequence[Scene]) -> list[HeldOutScene]:
     grey = study.preset.network.color == "luma"
-    return [held_out_scene(load_scene(row, study.workspace, grey)) for row in scenes_of(rows, "test") or scenes_of(rows, "val")]
+    return [held_out_scene(load_scene(row, study.workspace, grey)) for row in rows]
+
+
+def _known_by(study: Study, rows: Sequence[Scene]) -> str:
+    """Hash of what the scenes show where their masks let a network be judged; a mask's name stays when it is drawn anew."""
+    masks = [file_sha256(study.workspace.resolve(row.mask)) if row.mask is not None else None for row in rows]
+    return fingerprint([(row.scene_id, row.sha256, mask) for row, mask in zip(rows, masks, strict=True)])
 
 
 def _thinned(row: Scene, frames: int) -> Scene:

@@ -12,6 +12,7 @@ import torch
 
 from manifests.tables import Scene
 from manifests.workspace import Workspace
+from tests.curate.release.releases import built
 from tests.worlds import World, make_world
 from train.checkpoints import save_network
 from train.fit.loop import start
@@ -37,6 +38,11 @@ def world(made: World, tmp_path: Path) -> World:
         else:
             (tmp_path / path.name).symlink_to(path)
     return dataclasses.replace(made, workspace=Workspace(tmp_path))
+
+
+@pytest.fixture(scope="session")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(tmp_path_factory.mktemp("released"))[1]
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from tests.worlds import World
 from train.cli import main
 from train.presets import PAPER, SMALL, changed
 from train.studies.results import Results
-from train.studies.study import QUICK_SETTINGS, QUICK_STEPS, Study
-from train.studies.trials import Trial
+from train.studies.study import QUICK_SETTINGS, Study
+from train.studies.trials import Trial, Variant, planned
 
 ROWS = [Trial("a", "one", 0, "rgb", 10, 28.0, 0.90, 27.0, 0.8), Trial("b", "two", 0, "rgb", 10, None, None, 27.0, 0.8, error="why")]
 
@@ -62,14 +62,21 @@ def test_options_reach_the_study(tmp_path: Path, asked: list[Study]) -> None:
 
 @pytest.mark.parametrize(
     ("words", "steps", "minutes", "seeds", "width"),
-    [("", QUICK_STEPS, None, 1, 4), ("--minutes 1 --seeds 2", None, 1.0, 2, 4), ("--set width=6", QUICK_STEPS, None, 1, 6)],
+    [
+        ("", 300, None, 1, 4),
+        ("--minutes 1 --seeds 2", None, 1.0, 2, 4),
+        ("--set width=6", 300, None, 1, 6),
+        ("--set steps=50", 50, None, 1, 4),
+        ("--steps 70", 70, None, 1, 4),
+    ],
 )
 def test_quick_gives_way_to_what_is_named(
-    words: str, steps: int | None, minutes: float | None, seeds: int, width: int, asked: list[Study]
+    words: str, steps: int | None, minutes: float | None, seeds: int, width: int, asked: list[Study], world: World
 ) -> None:
-    run("losses", "--quick", *words.split())
+    run("losses", "--quick", "-C", str(world.workspace.root), *words.split())
     (study,) = asked
-    assert (study.steps, study.minutes, study.seeds, study.preset.network.width) == (steps, minutes, seeds, width)
+    bounds = planned(study, Variant("it", study.preset), 0).bounds
+    assert (bounds.steps, bounds.minutes, study.seeds, study.preset.network.width) == (steps, minutes, seeds, width)
     assert study.preset.pairs == changed(SMALL, QUICK_SETTINGS).pairs
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ import pytest
 from PIL import Image
 
 from manifests.errors import InputError
-from manifests.media import Picture
+from manifests.files import Provenance, read_rows, write_rows
+from manifests.media import Picture, read_picture, write_png
+from manifests.tables import Scene
 from tests.worlds import World, clean_picture
 from train.studies import detection as module
-from train.studies.detection import Detection, detection, detection_table, most_changed
+from train.studies.detection import Condition, Detection, detection, detection_table, most_changed
 from train.studies.detectors import Detector
 from train.studies.examples import examples
 from train.studies.results import Results, read_results
@@ -88,7 +91,45 @@ def test_a_segmenter_is_held_against_its_own_labels(world: World, checkpoint: Pa
     assert (found.folder / "figure.png").exists()
 
 
-def row(picture: str, condition: str, found: int, overlaps: tuple[float, ...]) -> Detection:
+def test_rows_that_are_not_asked_for_stay_in_the_table_and_are_not_shown(
+    world: World, checkpoint: Path, seen: list[Picture], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "write_figure", lambda _folder, _figure: None)
+    before = detected(world, checkpoint)
+    found = detected(world, checkpoint, quick=True)
+    assert len(found.rows) == 3 * 6
+    assert "| rainy | 6 |" in found.markdown
+    assert read_results(Detection, found.folder) == [*found.rows, *(row for row in before.rows if row not in found.rows)]
+
+
+def test_copies_and_pictures_that_were_renamed_bear_their_own_names(world: World, checkpoint: Path, seen: list[Picture]) -> None:
+    root, frame = world.workspace.root, world.workspace.resolve(world.scenes[1].frames[0])
+    for name in ("a.png", "b.png"):
+        for part, content in (("input", read_picture(frame)), ("target", clean_picture(world, 1))):
+            write_png(root / "pairs" / part / name, content)
+
+    def names() -> list[str]:
+        found = detection(world.workspace, checkpoint, scenes=None, pairs=root / "pairs", detector="middle", device="cpu", quick=False)
+        return [row.picture for row in found.rows if row.condition == "rainy"]
+
+    assert names() == ["a.png", "b.png"]
+    for part in ("input", "target"):
+        (root / "pairs" / part / "a.png").rename(root / "pairs" / part / "c.png")
+    assert names() == ["b.png", "c.png"]
+
+
+def test_a_frame_that_is_missing_is_told_and_the_others_are_looked_at(world: World, checkpoint: Path, seen: list[Picture]) -> None:
+    scene = world.scenes[1]
+    rows = read_rows(Scene, world.workspace.table(Scene))
+    gone = [dataclasses.replace(row, frames=("gone.png", *row.frames[1:])) if row.scene_id == scene.scene_id else row for row in rows]
+    write_rows(Scene, world.workspace.table(Scene), gone, Provenance("test"))
+    found = detected(world, checkpoint)
+    assert len(found.rows) == 3 * 9
+    (told,) = found.failed
+    assert "gone.png: cannot be read (No such file or directory); put it back" in told
+
+
+def row(picture: str, condition: Condition, found: int, overlaps: tuple[float, ...]) -> Detection:
     return Detection(f"{picture}-{condition}", "d", picture, condition, found, overlaps)
 
 
@@ -103,12 +144,18 @@ def test_the_pictures_drawn_are_those_that_change_most(world: World) -> None:
     chosen = examples(world.workspace, None, None, quick=False)[:4]
     names = [example.name for example in chosen]
     agreeing = {names[0]: (2, 2), names[1]: (0, 2), names[2]: (2, 0), names[3]: (1, 2)}
-    rows = [
-        row(name, condition, 3, (1.0,) * times + (0.0,) * (3 - times))
-        for name, (rainy, derained) in agreeing.items()
-        for condition, times in (("rainy", rainy), ("derained", derained))
+    conditions: tuple[Condition, ...] = ("rainy", "derained")
+    looked_at = [
+        (
+            example,
+            {
+                condition: row(example.name, condition, 3, (1.0,) * times + (0.0,) * (3 - times))
+                for condition, times in zip(conditions, agreeing[example.name], strict=True)
+            },
+        )
+        for example in chosen
     ]
-    drawn = [example.name for example in most_changed(rows, chosen)]
+    drawn = [example.name for example in most_changed(looked_at)]
     assert sorted(drawn[:2]) == sorted(names[1:3])
     assert drawn[2] == names[3]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from manifests.errors import InputError
+from manifests.files import Provenance, read_rows, write_rows
 from manifests.media import Picture, read_picture, write_png
+from manifests.tables import Scene
+from manifests.workspace import Workspace
 from tests.worlds import World, clean_picture
 from train.cli import main
 from train.metrics import score
@@ -96,6 +100,52 @@ def test_pictures_equal_to_their_truth_have_no_finite_gain() -> None:
 def test_without_pictures_there_is_nothing_to_show(world: World, checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such"):
         failures(world.workspace, checkpoint, scenes=None, pairs=tmp_path / "none", protocol="rgb", device="cpu", quick=True)
+
+
+def write_pairs(folder: Path, *names: str) -> None:
+    """Pairs that differ; those whose names end in `copy` are all the same."""
+    for name in names:
+        random = np.random.default_rng(0 if name.endswith("copy") else int(name))
+        for part in ("input", "target"):
+            write_png(folder / part / f"{name}.png", random.integers(9, 255, (20, 24, 3), dtype=np.uint8))
+
+
+def of_pairs(root: Path, checkpoint: Path, *, quick: bool = False) -> Results[Outcome]:
+    return failures(Workspace(root), checkpoint, scenes=None, pairs=root / "pairs", protocol="rgb", device="cpu", quick=quick)
+
+
+def test_rows_bear_the_names_that_pictures_have_now_copies_their_own(checkpoint: Path, tmp_path: Path, calls: list[Picture]) -> None:
+    write_pairs(tmp_path / "pairs", "1", "2", "a-copy", "b-copy")
+    found = of_pairs(tmp_path, checkpoint)
+    assert sorted(row.picture for row in found.rows) == ["1.png", "2.png", "a-copy.png", "b-copy.png"]
+    assert "The worst of 4 pictures" in found.markdown
+    assert read_results(Outcome, found.folder) == list(found.rows)
+    for part in ("input", "target"):
+        (tmp_path / "pairs" / part / "1.png").rename(tmp_path / "pairs" / part / "7.png")
+    assert sorted(row.picture for row in of_pairs(tmp_path, checkpoint).rows) == ["2.png", "7.png", "a-copy.png", "b-copy.png"]
+
+
+def test_rows_that_are_not_asked_for_stay_in_the_table_and_are_not_shown(
+    world: World, checkpoint: Path, tmp_path: Path, calls: list[Picture]
+) -> None:
+    before = failed(world, checkpoint)
+    write_pairs(tmp_path / "pairs", "1", "2")
+    found = of_pairs(world.workspace.root, checkpoint, quick=True)
+    assert sorted(row.picture for row in found.rows) == ["1.png", "2.png"]
+    assert "The worst of 2 pictures" in found.markdown
+    assert read_results(Outcome, found.folder) == [*found.rows, *before.rows]
+
+
+def test_a_frame_that_is_missing_is_told_and_the_others_are_scored(world: World, checkpoint: Path, calls: list[Picture]) -> None:
+    root = world.workspace.root
+    scene = world.scenes[1]
+    rows = read_rows(Scene, world.workspace.table(Scene))
+    gone = [dataclasses.replace(row, frames=("gone.png", *row.frames[1:])) if row.scene_id == scene.scene_id else row for row in rows]
+    write_rows(Scene, world.workspace.table(Scene), gone, Provenance("test"))
+    found = failed(world, checkpoint)
+    assert len(found.rows) == 9
+    (told,) = found.failed
+    assert told.startswith(f"{scene.scene_id[:8]} gone: {root / 'gone.png'}: cannot be read (No such file or directory); put it back")
 
 
 def test_a_picture_that_cannot_be_scored_is_told_and_the_others_are(checkpoint: Path, tmp_path: Path, calls: list[Picture]) -> None:

@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.errors import InputError
+from manifests.files import Provenance, read_rows, write_rows
 from manifests.media import read_picture, write_png
+from manifests.tables import Truth
 from tests.worlds import World, clean_picture
 from train.metrics import score
-from train.studies.held_out import held_out, mean_scores, spread
+from train.studies.held_out import held_out, mean_scores, rainy_pictures, spread
 from train.studies.study import Study
 
 
@@ -47,6 +49,16 @@ def test_another_protocol_is_another_measure(study: Study) -> None:
 def test_scenes_without_truth_cannot_be_scored(study: Study, world: World) -> None:
     (world.workspace.root / "manifests" / "truth.parquet").unlink()
     with pytest.raises(InputError, match="truth"):
+        held_out(study)
+
+
+def test_a_clean_picture_that_is_missing_is_named(study: Study, world: World) -> None:
+    (group, *_) = rainy_pictures(study.scenes, None)
+    truth = world.workspace.table(Truth)
+    relative = world.workspace.relative(group.truth)
+    rows = [dataclasses.replace(row, clean="gone.png") if row.clean == relative else row for row in read_rows(Truth, truth)]
+    write_rows(Truth, truth, rows, Provenance("test"))
+    with pytest.raises(InputError, match=r"gone\.png: cannot be read \(No such file or directory\); put it back"):
         held_out(study)
 
 

@@ -44,7 +44,10 @@ def test_what_was_timed_is_not_timed_again(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(module, "build", lambda _preset: pytest.fail("timed again"))
     assert timed(Workspace(tmp_path)).rows == before.rows
     monkeypatch.setattr(module, "build", build)
-    assert len(timed(Workspace(tmp_path), pictures=3).rows) == 4
+    again = timed(Workspace(tmp_path), pictures=3)
+    assert [row.pictures for row in again.rows] == [3, 3]
+    assert again.markdown.count("| small |") == 2
+    assert read_results(Speed, again.folder) == [*before.rows, *again.rows]
 
 
 def test_calls_are_timed_one_by_one_after_the_first_few(monkeypatch: pytest.MonkeyPatch) -> None:

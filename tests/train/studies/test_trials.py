@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import statistics
 
+import numpy as np
 import pytest
 
 from manifests.errors import InputError
-from manifests.files import fingerprint, read_rows
+from manifests.files import Provenance, fingerprint, read_rows, write_rows
+from manifests.media import write_png
 from manifests.tables import Scene
 from train.checkpoints import load_network
 from train.fit.runs import Run
@@ -83,8 +85,43 @@ def test_other_conditions_are_other_trials(study: Study, trained: list[Run], cha
     other = dataclasses.replace(study, **changes)  # type: ignore[arg-type]
     after = run_trials(other, [Variant("it", other.preset)])
     assert before[0].trial_id != after[0].trial_id
-    assert read_results(Trial, study.folder) == after
+    assert read_results(Trial, study.folder) == [*after, *before]
     assert len(trained) == 2
+
+
+def test_rows_that_are_not_asked_for_stay_in_the_table_and_are_not_shown(study: Study, trained: list[Run]) -> None:
+    all_rows = run_trials(study, variants(study))
+    found = run_trials(dataclasses.replace(study, seeds=1), variants(study)[1:])
+    assert [(row.variant, row.seed) for row in found] == [("no Lv", 0)]
+    assert read_results(Trial, study.folder) == [*found, *(row for row in all_rows if row not in found)]
+    assert run_trials(study, variants(study)) == all_rows
+    assert len(trained) == 4
+
+
+def test_another_version_uses_no_weights_of_the_one_before(study: Study, trained: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    study = dataclasses.replace(study, seeds=1)
+    (before,) = run_trials(study, variants(study)[:1])
+    monkeypatch.setattr(module, "VERSION", module.VERSION + 1)
+    (after,) = run_trials(study, variants(study)[:1])
+    assert before.trial_id != after.trial_id
+    assert before.run != after.run
+    assert len({run.folder for run in trained}) == 2
+
+
+def test_scenes_that_are_judged_otherwise_are_judged_again(study: Study, trained: list[Run]) -> None:
+    study = dataclasses.replace(study, seeds=1)
+    (before,) = run_trials(study, variants(study)[:1])
+    rows = read_rows(Scene, study.scenes)
+    mask = np.zeros((rows[0].height or 0, rows[0].width or 0), np.uint8)
+    mask[20:] = 255
+    write_png(study.workspace.root / "other-mask.png", mask)
+    masked = [dataclasses.replace(row, mask="other-mask.png") if row.split == "test" else row for row in rows]
+    write_rows(Scene, study.scenes, masked, Provenance("test"))
+    (after,) = run_trials(study, variants(study)[:1])
+    assert after.run == before.run
+    assert after.psnr == before.psnr
+    assert after.trial_id != before.trial_id
+    assert after.pair_gap != before.pair_gap
 
 
 def test_a_run_that_fails_is_a_row_with_its_error(study: Study, trained: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
