@@ -126,7 +126,7 @@ def test_a_frame_that_is_missing_is_told_and_the_others_are_looked_at(world: Wor
     found = detected(world, checkpoint)
     assert len(found.rows) == 3 * 9
     (told,) = found.failed
-    assert "gone.png: cannot be read (No such file or directory); put it back" in told
+    assert "gone.png: no such picture; has it been moved or deleted?" in told
 
 
 def row(picture: str, condition: Condition, found: int, overlaps: tuple[float, ...]) -> Detection:

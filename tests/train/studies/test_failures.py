@@ -145,7 +145,7 @@ def test_a_frame_that_is_missing_is_told_and_the_others_are_scored(world: World,
     found = failed(world, checkpoint)
     assert len(found.rows) == 9
     (told,) = found.failed
-    assert told.startswith(f"{scene.scene_id[:8]} gone: {root / 'gone.png'}: cannot be read (No such file or directory); put it back")
+    assert told.startswith(f"{scene.scene_id[:8]} gone: {root / 'gone.png'}: no such picture; has it been moved or deleted?")
 
 
 def test_a_picture_that_cannot_be_scored_is_told_and_the_others_are(checkpoint: Path, tmp_path: Path, calls: list[Picture]) -> None:
