@@ -66,7 +66,9 @@ def opened(path: Path) -> av.container.InputContainer:
 def open_file(path: Path) -> av.container.InputContainer:
     """A file of one of CONTAINERS, read by itself alone. Raises av.FFmpegError, OSError or ValueError."""
     # As a URL, since FFmpeg takes what stands before a colon in a bare name for a protocol.
-    return av.open(f"file:{path}", mode="r", metadata_errors="replace", options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"})
+    return av.open(
+        f"file:{path}", mode="r", metadata_errors="replace", options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
+    )
 
 
 def _told_by(error: Exception) -> str:
