@@ -22,7 +22,7 @@ from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, UnidentifiedI
 
 from manifests.errors import InputError, first_line
 from train.derain.streaks import Samples
-from train.derain.tiff import TIFF_TAGS, tiff_tags, write_tiff
+from train.derain.tiff import TIFF_TAGS, exif_of, tiff_tags, write_tiff
 
 LARGEST_PIXELS = 1_000_000_000
 ORIENTATION = 0x0112
@@ -93,6 +93,10 @@ def write_photo(file: BinaryIO, photo: Photo, suffix: str) -> None:
 
 def _encode(file: BinaryIO, photo: Photo, kind: str) -> None:
     options = photo.about | (photo.of_kind if kind == photo.kind else {})
+    if kind == "PNG" and kind != photo.kind and "xmp" in options:  # which Pillow does not write into a PNG
+        text = PngImagePlugin.PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", options["xmp"].decode("utf-8", "replace"))
+        options |= {"pnginfo": text}
     if kind == "TIFF":
         write_tiff(file, photo.samples, options)
     elif photo.samples.dtype == np.uint16:
@@ -120,6 +124,8 @@ def _photo(content: bytes, picture: ImageFile.ImageFile) -> Photo:
     if kind == "TIFF":  # which Pillow and OpenCV turn upright as they read it
         orientation = 1
     about = {name: picture.info[name] for name in ("exif", "icc_profile", "dpi", "xmp") if picture.info.get(name)}
+    if kind == "TIFF" and (exif := exif_of(picture)):
+        about["exif"] = exif
     return Photo(samples, orientation if orientation in range(1, 9) else 1, about, _of_kind(kind, content, picture), kind)
 
 

@@ -24,6 +24,7 @@ ROWS_A_STRIP, STRIP_SIZES, X_RESOLUTION, Y_RESOLUTION, PLANAR, RESOLUTION_UNIT, 
 XMP, EXIF, ICC, GPS = 700, 34665, 34675, 34853
 ORIENTATION = 274
 DEFLATE, DIFFERENCES, INCHES, UNASSOCIATED_ALPHA = 8, 2, 2, 2
+DESCRIPTIVE = frozenset({270, 271, 272, 305, 306, 315, 33432})  # what it shows, make, model, software, time, artist, copyright
 # How pixels are stored, which is written anew: kind of page, size, bits, compression, colours, strips, tiles, palette, sub-pictures, JPEG.
 STRUCTURE = frozenset(
     {254, 255, *range(256, 260), 262, 263, 266, 273, *range(277, 282), 284, 292, 293, 317, 320, *range(321, 326), 330}
@@ -42,6 +43,17 @@ def tiff_tags(picture: ImageFile.ImageFile) -> ImageFileDirectory_v2:
     kept[ORIENTATION] = 1
     _add_directories(kept, picture.getexif())
     return kept
+
+
+def exif_of(picture: ImageFile.ImageFile) -> bytes:
+    """The tags of a TIFF that files of other kinds carry as EXIF: what it shows, who took it, when, where and with what."""
+    source, carried = picture.getexif(), Image.Exif()
+    for tag in DESCRIPTIVE & source.keys():
+        carried[tag] = source[tag]
+    for tag in (EXIF, GPS):
+        if directory := source.get_ifd(tag):
+            carried[tag] = dict(directory)
+    return carried.tobytes() if len(carried) else b""
 
 
 def write_tiff(file: BinaryIO, samples_HWC: Samples, options: dict[str, Any]) -> None:

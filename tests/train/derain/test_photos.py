@@ -16,7 +16,8 @@ import pytest
 from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin
 
 from manifests.errors import InputError
-from train.derain.photos import Photo, read_photo, write_photo
+from train.derain.photos import ORIENTATION, Photo, read_photo, write_photo
+from train.derain.tiff import DESCRIPTIVE, EXIF, GPS
 
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -129,6 +130,22 @@ def test_a_jpeg_keeps_its_quality_and_all_that_is_in_it(tmp_path: Path, subsampl
         for name in ("exif", "icc_profile", "dpi", "comment", "progressive", "xmp", "photoshop"):
             assert after.info[name] == before.info[name], name
         assert np.abs(np.asarray(after).astype(int) - np.asarray(before)).mean() < 1
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_tags_and_xmp_go_along_into_a_file_of_another_kind(suffix: str, tmp_path: Path) -> None:
+    Image.fromarray(samples(3)).save(tmp_path / "in.jpg", exif=exif(), xmp=b"<x:xmpmeta/>")
+    rewritten(tmp_path / "in.jpg", tmp_path / "in.tif")
+    rewritten(tmp_path / "in.tif", tmp_path / f"out{suffix}")
+    with Image.open(tmp_path / "in.tif") as before, Image.open(tmp_path / f"out{suffix}") as after:
+        after.load()
+        wanted, found = before.getexif(), after.getexif()
+        assert {tag: found.get(tag) for tag in DESCRIPTIVE & wanted.keys()} == {tag: wanted[tag] for tag in DESCRIPTIVE & wanted.keys()}
+        for directory in (EXIF, GPS):
+            assert dict(found.get_ifd(directory)) == dict(wanted.get_ifd(directory))
+        assert len(found) > 0
+        assert found.get(ORIENTATION, 1) == 1
+        assert after.info["xmp"] == b"<x:xmpmeta/>"
 
 
 def test_a_png_keeps_its_text_and_what_its_samples_mean(tmp_path: Path) -> None:
