@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from manifests.errors import InputError
+from manifests.errors import InputError, first_line
 from manifests.files import file_sha256, fingerprint, utc_now, versions
 from manifests.media import Picture
 from manifests.tables import Score
@@ -179,7 +179,7 @@ class _Scoring:
             if (output := method.outputs.get(frame)) is not None:
                 self.score_picture(rows, read_rgb(output), str(output))
             else:
-                self.score_picture(rows, picture if method.derain is None else method.derain(picture), str(frame))
+                self.score_picture(rows, picture if method.derain is None else _derained(method.derain, picture, frame), str(frame))
 
     def _rows(self, method: Method, picture: str, sha256: str, output: Path | None = None) -> list[Score]:
         """The rows of one picture without their figures, one a protocol."""
@@ -221,6 +221,13 @@ class _Scoring:
             yield
         except InputError as error:
             self.failed[str(error)] = None
+
+
+def _derained(derain: Derain, picture: Picture, frame: Path) -> Background:
+    try:
+        return derain(picture)
+    except RuntimeError as error:  # torch's word for memory that does not suffice, among others
+        raise InputError(f"{frame}: the network fails on it ({first_line(error)})") from error
 
 
 def versions_used() -> str:

@@ -287,6 +287,22 @@ def test_a_scene_of_gt_rain_has_temporal_rows(tmp_path: Path, checkpoint: Path, 
     assert {row.scene_id for row in found.scores} == {None}  # a scene of no table
 
 
+def test_a_picture_on_which_the_network_fails_is_named_and_the_others_are_scored(
+    tmp_path: Path, checkpoint: Path, calls: list[Picture], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short_of_memory(_network: DerainingNetwork, picture: Picture) -> npt.NDArray[np.float32]:
+        calls.append(picture)
+        if len(calls) == 2:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return one_less(picture)
+
+    monkeypatch.setattr("train.evaluate.run.derained", short_of_memory)
+    found = evaluate(checkpoint, pairs=gt_rain_scene(tmp_path / "GT-RAIN_test"), protocols=["rgb"], workspace=Workspace(tmp_path / "work"))
+    assert (found.result("rgb", "ours").n, found.result("rgb", "input").n) == (2, 3)
+    (told,) = found.failed
+    assert told.endswith("Oinari_0-0-Webcam-R-001.png: the network fails on it (CUDA out of memory. Tried to allocate 2.00 GiB)")
+
+
 def test_ctrl_c_keeps_what_is_scored_of_a_long_scene(
     tmp_path: Path, checkpoint: Path, calls: list[Picture], monkeypatch: pytest.MonkeyPatch
 ) -> None:
