@@ -22,8 +22,8 @@ from manifests.media import read_picture
 from manifests.tables import Scene, Split
 from manifests.workspace import Workspace
 from train.checkpoints import load_network
+from train.derain import derain_picture
 from train.devices import chosen_device, device_name
-from train.evaluate.run import derained
 from train.evaluate.scoring import TEMPORAL_MEDIAN, Derain, rainy_picture, temporal_pictures, versions_used
 from train.evaluate.truths import RainyPictures
 from train.metrics import luma
@@ -78,7 +78,7 @@ def real_rain(checkpoint: Path, scenes: Path, *, split: Split, device: str | Non
     failed: list[str] = []
 
     def work(row: Scene) -> list[RealRain]:
-        return [_measure(row, workspace, lambda picture: derained(network, picture))]
+        return [_measure(row, workspace, lambda picture: derain_picture(network, picture))]
 
     def fail(_row: Scene, error: str) -> list[RealRain]:
         failed.append(error)

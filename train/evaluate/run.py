@@ -16,9 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
-
 from manifests.errors import InputError
 from manifests.executors import run_rows
 from manifests.files import Provenance, append_rows, compact, file_sha256, read_rows, table_exists, table_hash
@@ -27,6 +24,7 @@ from manifests.options import usable_cores
 from manifests.tables import Scene, Score, Split, Truth
 from manifests.workspace import Workspace
 from train.checkpoints import load_network
+from train.derain import derain_picture
 from train.devices import chosen_device, device_name
 from train.evaluate.layouts import Found
 from train.evaluate.outputs import find_outputs
@@ -35,7 +33,6 @@ from train.evaluate.results import Result, results
 from train.evaluate.scoring import INPUT, TEMPORAL_MEAN, TEMPORAL_MEDIAN, Background, Context, Derain, Method, Scored, score_group
 from train.evaluate.truths import RainyPictures, scenes_with_truth
 from train.evaluate.worst import draw_worst
-from train.inference import remove_rain
 from train.metrics import Protocol
 from train.network import DerainingNetwork
 
@@ -132,14 +129,6 @@ def evaluate(
     called = {method.name: OURS if method.derain else method.name for method in methods}
     left_out = (*pictures.left_out, *(left for _, lefts in others for left in lefts))
     return Evaluation(tuple(scores), results(scores, called, context.protocols), pictures.layout, left_out, tuple(failed), name, worst)
-
-
-def derained(network: DerainingNetwork, picture: Picture) -> Background:
-    """The background of an 8-bit HWC RGB picture, not quantised."""
-    device = next(network.parameters()).device
-    pictures_BCHW = torch.from_numpy(np.divide(picture.transpose(2, 0, 1), 255, dtype=np.float32)).to(device)[None]
-    background_BCHW, _ = remove_rain(network, pictures_BCHW)
-    return np.ascontiguousarray(background_BCHW[0].cpu().numpy().transpose(1, 2, 0))
 
 
 # --- what is scored -----------------------------------------------------------------------------------------------------------------
@@ -250,7 +239,7 @@ def _one_at_a_time(network: DerainingNetwork) -> Derain:
 
     def derain(picture: Picture) -> Background:
         with lock:
-            return derained(network, picture)
+            return derain_picture(network, picture)
 
     return derain
 

@@ -226,7 +226,7 @@ class _Scoring:
 def _derained(derain: Derain, picture: Picture, frame: Path) -> Background:
     try:
         return derain(picture)
-    except RuntimeError as error:  # torch's word for memory that does not suffice, among others
+    except (InputError, RuntimeError) as error:  # memory that does not suffice, among others
         raise InputError(f"{frame}: the network fails on it ({first_line(error)})") from error
 
 

@@ -35,7 +35,7 @@ def darker(_network: object, picture: Picture) -> npt.NDArray[np.float32]:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr("train.evaluate.real_rain.load_network", lambda _path: build(SMALL))
-    monkeypatch.setattr("train.evaluate.real_rain.derained", darker)
+    monkeypatch.setattr("train.evaluate.real_rain.derain_picture", darker)
     monkeypatch.chdir(tmp_path)
     for name in ("net", "net.safetensors"):
         Path(name).write_bytes(b"weights")

@@ -52,7 +52,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Picture]:
         return one_less(picture)
 
     monkeypatch.setattr("train.evaluate.run.load_network", lambda _path: build(SMALL))
-    monkeypatch.setattr("train.evaluate.run.derained", derained)
+    monkeypatch.setattr("train.evaluate.run.derain_picture", derained)
     return shown
 
 
@@ -125,7 +125,7 @@ def test_an_interrupted_evaluation_goes_on(world: World, checkpoint: Path, calls
         return one_less(picture)
 
     with monkeypatch.context() as patch:
-        patch.setattr("train.evaluate.run.derained", interrupted)
+        patch.setattr("train.evaluate.run.derain_picture", interrupted)
         with pytest.raises(KeyboardInterrupt):
             evaluate(checkpoint, world.workspace.table(Scene), protocols=["rgb"], workspace=world.workspace)
     first_scene = read_rows(Score, world.workspace.table(Score))
@@ -296,7 +296,7 @@ def test_a_picture_on_which_the_network_fails_is_named_and_the_others_are_scored
             raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return one_less(picture)
 
-    monkeypatch.setattr("train.evaluate.run.derained", short_of_memory)
+    monkeypatch.setattr("train.evaluate.run.derain_picture", short_of_memory)
     found = evaluate(checkpoint, pairs=gt_rain_scene(tmp_path / "GT-RAIN_test"), protocols=["rgb"], workspace=Workspace(tmp_path / "work"))
     assert (found.result("rgb", "ours").n, found.result("rgb", "input").n) == (2, 3)
     (told,) = found.failed
@@ -316,7 +316,7 @@ def test_ctrl_c_keeps_what_is_scored_of_a_long_scene(
         return one_less(picture)
 
     with monkeypatch.context() as patch:
-        patch.setattr("train.evaluate.run.derained", interrupted)
+        patch.setattr("train.evaluate.run.derain_picture", interrupted)
         with pytest.raises(KeyboardInterrupt):
             evaluate(checkpoint, pairs=pairs, protocols=["rgb"], workspace=workspace)
     assert 4 <= len(calls) < 40
@@ -362,7 +362,7 @@ def test_threads_enter_the_network_one_at_a_time_and_rows_keep_their_order(
         return one_less(picture)
 
     monkeypatch.setattr("train.evaluate.run.load_network", lambda _path: build(SMALL))
-    monkeypatch.setattr("train.evaluate.run.derained", derained)
+    monkeypatch.setattr("train.evaluate.run.derain_picture", derained)
     pairs = folder_of_pairs(tmp_path / "pairs", 12)
     found = evaluate(checkpoint, pairs=pairs, protocols=["rgb"], workspace=Workspace(tmp_path / "work"))
     assert found.failed == ()
