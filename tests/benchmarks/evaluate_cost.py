@@ -19,6 +19,7 @@ from manifests.media import Picture, write_png
 from manifests.workspace import Workspace
 from tests.benchmarks.figure import Figure
 from tests.worlds import add_streaks
+from train.derain import derain_picture
 from train.evaluate import run as command
 from train.evaluate.scoring import Background
 from train.metrics import PROTOCOLS
@@ -56,19 +57,16 @@ def _evaluated(checkpoint: Path, preset: Preset, pairs: Path, workspace: Workspa
     def watched(network: DerainingNetwork, picture: Picture) -> Background:
         nonlocal in_network
         start = time.thread_time()
-        background = _derained(network, picture)
+        background = derain_picture(network, picture)
         in_network += time.thread_time() - start
         return background
 
     network = build(preset).eval()
-    with mock.patch.object(command, "derained", watched), mock.patch.object(command, "load_network", return_value=network):
+    with mock.patch.object(command, "derain_picture", watched), mock.patch.object(command, "load_network", return_value=network):
         start = time.process_time()
         command.evaluate(checkpoint, pairs=pairs, protocols=PROTOCOLS, device="cpu", workspace=workspace)
         spent = time.process_time() - start
     return in_network / spent, spent
-
-
-_derained = command.derained
 
 
 def _pairs(folder: Path) -> Path:
