@@ -13,6 +13,8 @@ from torch import Tensor
 from train.directional import DirectionalGradientNetwork
 from train.presets import LossSettings
 
+EQUAL_AT = 0.05  # intensity: the difference that squared and absolute ones count the same
+
 
 @dataclass(frozen=True)
 class Losses:
@@ -43,7 +45,8 @@ def losses(
     first_background, second_background = background(first, streaks[0]), background(second, streaks[1])
     consistency = _mean((first_background - second_background).abs(), mask)
     of_first, of_second = (second, first) if target is None else (target, target)
-    across = _mean((of_second - second_background).abs() + (of_first - first_background).abs(), mask) / 2
+    distance = torch.abs if settings.structure_distance == "absolute" else _squared
+    across = _mean(distance(of_second - second_background) + distance(of_first - first_background), mask) / 2
     structure = gamma * across
     remainder = (first - (first_background + streaks[0])).abs() + (second - (second_background + streaks[1])).abs()
     reconstruction = _mean(remainder, mask) / 2
@@ -70,6 +73,10 @@ def gamma_at(progress: float, settings: LossSettings) -> float:
     """γ of eq. 3 when `progress` (0 to 1) of the run is done: falls linearly, then stays."""
     fallen = min(progress / settings.gamma_fall, 1.0) if settings.gamma_fall > 0 else 1.0
     return settings.gamma_start + (settings.gamma_end - settings.gamma_start) * fallen
+
+
+def _squared(differences: Tensor) -> Tensor:
+    return differences.square() / EQUAL_AT
 
 
 def _mean(values: Tensor, mask: Tensor | None) -> Tensor:

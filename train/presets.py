@@ -70,6 +70,10 @@ class LossSettings:
         "what the structure similarity loss holds a background against: the pair's other frame, or the scene's temporal median or mean, "
         "or what a pixel is without rain as told from its darker frames, which rain in half of them does not lift",
     ] = "frame"
+    structure_distance: Annotated[
+        Literal["absolute", "squared"],
+        "of the structure similarity loss: absolute differences, or squared ones over 0.05, which weigh more from 0.05 on and less below",
+    ] = "absolute"
     gamma_start: Annotated[float, "γ of the structure similarity loss at the first step"] = 0.1
     gamma_end: Annotated[float, "γ once it has fallen"] = 0.0001
     gamma_fall: Annotated[float, "share of the run in which γ falls linearly"] = 0.3

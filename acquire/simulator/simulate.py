@@ -25,6 +25,7 @@ class SimulateSettings:
 
     clips: Annotated[int, "static rain scenes to train on"] = 12
     held_out: Annotated[int, "static rain scenes kept for evaluation: their photos and rain are shared with no other clip"] = 3
+    sparse: Annotated[int, "static scenes in a few streaks of rain: what teaches a network to leave alone what only looks like rain"] = 0
     others: Annotated[int, "further clips: moving, shaken, cut, frozen, without rain, …"] = 12
     mix: Annotated[tuple[str, ...], "kinds of the further clips, taken in turn"] = (
         "pan",
@@ -53,8 +54,8 @@ class SimulateSettings:
     backgrounds: Annotated[str | None, "folder of pictures to rain on; none: scikit-image's bundled photos"] = None
 
     def __post_init__(self) -> None:
-        if min(self.clips, self.held_out, self.others) < 0 or not 0 <= self.quality <= 100:
-            raise ValueError("clips, held_out and others must not be negative, and quality lies between 0 and 100")
+        if min(self.clips, self.held_out, self.sparse, self.others) < 0 or not 0 <= self.quality <= 100:
+            raise ValueError("clips, held_out, sparse and others must not be negative, and quality lies between 0 and 100")
         if min(self.width, self.height) < 64 or self.width % 2 or self.height % 2 or self.frames < 1 or self.fps <= 0:
             raise ValueError("width and height must be even and at least 64, frames and fps positive")
 

@@ -1,7 +1,8 @@
 """The default world: which clips there are, each by its specification.
 
-Three families. `rain-…`: static cameras in rain, to train on. `holdout-…`: the same to be kept for evaluation, over photos that no other
-clip shows. Everything else: what a curator meets besides (`pan-…`, `frozen-…`, `dry-…`), named by what is the matter with it.
+Four families. `rain-…`: static cameras in rain, to train on. `sparse-…`: the same in hardly any rain. `holdout-…`: rain to be kept for
+evaluation, over photos that no other clip shows. Everything else: what a curator meets besides (`pan-…`, `frozen-…`, `dry-…`), named by
+what is the matter with it.
 
 No two clips share their rain: every parameter follows a Kronecker sequence with a quadratic irrational of its own, whose points stay
 apart in each dimension by at least about 0.2 / n of the range. So clips can be added without changing those that are there.
@@ -66,6 +67,12 @@ FLECK_RANGES = WIDE_RAIN_RANGES | {  # what a short exposure makes of dense rain
     "defocus_px": (0.3, 1.5),
     "frame_variation": (0.3, 1.0),
 }
+SPARSE_RANGES = WIDE_RAIN_RANGES | {  # a few streaks in a picture: nearly all that looks like one belongs to the scene
+    "length_px": (5.0, 50.0),
+    "width_px": (0.8, 2.2),
+    "density": (0.002, 0.03),
+    "brightness": (20.0, 90.0),
+}
 IN_TURN = 8  # of so many clips of `wide` rain two are downpours, one a drizzle and one of flecks
 TILT = NormalDist(90.0, 16.0)  # directions of `wide` rain, degrees: rain falls straight more often than not
 _IRRATIONALS = (5**0.5, 2**0.5, 13**0.5 / 2, 3**0.5, 7**0.5, 11**0.5, 10**0.5, 14**0.5, 6**0.5)
@@ -101,9 +108,11 @@ def world(settings: SimulateSettings) -> list[ClipSpecification]:
         raise InputError(f"mix: {', '.join(unknown)}: no such kind of clip; choose from {', '.join(OTHERS)}")
     sources = _Sources.of(settings)
     rain = _backgrounds(sources.photos, settings, settings.clips)
+    sparse = _backgrounds(sources.photos, settings, settings.sparse, procedural_from=5_000, mirrored=True)
     held_out = _backgrounds(sources.held_out, settings, settings.held_out, procedural_from=10_000)
     others = _backgrounds(sources.photos, settings, settings.others if settings.mix else 0, procedural_from=15_000, mirrored=True)
     clips = [_clip(settings, "rain", number, 3 * number, name) for number, name in enumerate(rain)]
+    clips += [replace(_clip(settings, "sparse", number, 0, name), rain=sparse_rain(number)) for number, name in enumerate(sparse)]
     clips += [_clip(settings, "holdout", number, 3 * number + 1, name) for number, name in enumerate(held_out)]
     for number, photo in enumerate(others):
         kind = settings.mix[number % len(settings.mix)]
@@ -127,6 +136,16 @@ def rain_parameters(index: int, wide: bool = False) -> RainSpecification:
     if turn == 2:
         return RainSpecification(maker="noise", layers=1, **_values(FLECK_RANGES, of_kind, TILT, first=0.11))
     values = _values(DRIZZLE_RANGES, of_kind, TILT, first=0.83) if turn == 4 else _values(WIDE_RAIN_RANGES, index, TILT)
+    return _mixed(number, values)
+
+
+def sparse_rain(number: int) -> RainSpecification:
+    """The rain of the `sparse` clip of this number: no other has any of its parameters."""
+    return _mixed(number, _values(SPARSE_RANGES, number, TILT, first=0.47))
+
+
+def _mixed(number: int, values: dict[str, float]) -> RainSpecification:
+    """By both makers, in one to three layers."""
     maker: RainMaker = "noise" if number % 5 < 3 else "drops"
     return RainSpecification(maker=maker, layers=1 + number % 3, **values)
 

@@ -183,6 +183,21 @@ def test_a_target_takes_the_other_frames_place_in_the_structure_loss_alone() -> 
     assert found.reconstruction.item() == pytest.approx(expected["reconstruction"], rel=1e-9)
 
 
+def test_squared_distances_are_a_literal_mean_of_squares_and_equal_absolute_ones_at_a_twentieth() -> None:
+    pictures, streaks, mask = example(3)
+    network = DirectionalGradientNetwork(SETTINGS.flat_gradient).double()
+    squared = dataclasses.replace(SETTINGS, structure_distance="squared")
+    found = losses(tensors(pictures), tensors(streaks), torch.from_numpy(mask), network, squared, 0.5)
+    shown = np.broadcast_to(mask, SHAPE)
+    background = [np.maximum(picture - streak, 0) for picture, streak in zip(pictures, streaks, strict=True)]
+    squares = [((pictures[m] - background[n])[shown] ** 2).mean() / 0.05 for m, n in ((0, 1), (1, 0))]
+    assert found.structure.item() == pytest.approx(0.5 * sum(squares) / 2, rel=1e-9)
+    flat = torch.full((1, 1, 8, 8), 0.5, dtype=torch.float64)
+    for settings in (SETTINGS, squared):
+        told = losses((flat, flat), (flat * 0, flat * 0), None, network, settings, 1.0, flat - 0.05)
+        assert told.structure.item() == pytest.approx(0.05)
+
+
 def test_an_empty_mask_gives_zero_and_finite_gradients() -> None:
     streaks = torch.rand(SHAPE, requires_grad=True)
     nothing = torch.zeros(SHAPE, dtype=torch.bool)

@@ -20,8 +20,10 @@ from acquire.simulator.world import (
     FLECK_RANGES,
     OTHERS,
     RAIN_RANGES,
+    SPARSE_RANGES,
     WIDE_RAIN_RANGES,
     rain_parameters,
+    sparse_rain,
     world,
 )
 from manifests.errors import InputError
@@ -78,6 +80,29 @@ def test_no_two_clips_share_a_rain_parameter(look: Literal["filmed", "wide"], ki
         assert all(low <= value <= high for value in values)
         assert max(values) - min(values) > 0.5 * (high - low), name
         assert min(abs(one - two) for one, two in combinations(values, 2)) > (high - low) / 2000, name
+
+
+def test_no_two_sparse_clips_share_a_rain_parameter() -> None:
+    rains = [sparse_rain(number) for number in range(48)]
+    for name, (low, high) in SPARSE_RANGES.items():
+        values = [getattr(rain, name) for rain in rains]
+        assert all(low <= value <= high for value in values)
+        assert max(values) - min(values) > 0.5 * (high - low), name
+        assert min(abs(one - two) for one, two in combinations(values, 2)) > (high - low) / 2000, name
+
+
+@pytest.mark.parametrize("rain", ["filmed", "wide"])
+def test_sparse_clips_show_places_that_no_rainy_clip_shows(rain: Literal["filmed", "wide"]) -> None:
+    """In hardly any rain, whatever the rain of the others; and they leave the others as they are."""
+    clips = world(SimulateSettings(clips=40, held_out=4, others=0, sparse=30, rain=rain))
+    sparse = [clip for clip in clips if clip.name.startswith("sparse-")]
+    assert len(sparse) == 30
+    assert [clip for clip in clips if clip not in sparse] == world(SimulateSettings(clips=40, held_out=4, others=0, rain=rain))
+    assert {clip.background for clip in sparse}.isdisjoint(clip.background for clip in clips if clip not in sparse)
+    assert len({clip.background for clip in sparse}) == 30
+    first = next(clip for clip in sparse if clip.rain and clip.rain.density < 0.01)
+    lit = [(frame.rain > 2).mean() for frame in render_frames(replace(first, frames=5))]
+    assert max(lit) < 0.05
 
 
 def test_wide_rain_falls_straight_more_often_than_not() -> None:
