@@ -131,7 +131,7 @@ def read_about(path: Path, kind: str = "network") -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint; `train fit` writes runs/NAME/checkpoint.safetensors")
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
+        with safetensors.safe_open(path, framework="numpy") as file:  # torch would open it again, when a run may have replaced it
             about = json.loads((file.metadata() or {})[_ABOUT])
     except (safetensors.SafetensorError, OSError) as error:
         raise InputError(
@@ -183,6 +183,8 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         return dict(safetensors.torch.load_file(path))
     except (safetensors.SafetensorError, OSError) as error:
         raise InputError(f"{path}: damaged ({first_line(error)}); delete it, or name another checkpoint") from error
+    except RuntimeError as error:  # of a size that the header, read a moment before, does not tell
+        raise InputError(f"{path}: was replaced while it was read ({first_line(error)}); run the same command again") from error
 
 
 def _fill(path: Path, targets: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:

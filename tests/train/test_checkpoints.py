@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -158,3 +160,35 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path: Path, monkeypatch: pyte
         checkpoints.save_network(path, trained(seed=1), {"finished": True})
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+REPLACING = """
+import pathlib, sys
+path, *others = map(pathlib.Path, sys.argv[1:])
+contents = [other.read_bytes() for other in others]
+while True:
+    for content in contents:
+        others[0].write_bytes(content)
+        others[0].replace(path)
+"""
+
+
+def test_a_checkpoint_can_be_read_while_a_run_replaces_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By files of two sizes, from another process."""
+    path, *others = (tmp_path / f"{name}.safetensors" for name in ("checkpoint", "short", "long"))
+    for size, name in ((1, others[0]), (400, others[1]), (1, path)):
+        about = {"rainlapse": json.dumps({"format": checkpoints.FORMAT, "kind": "network", "step": size})}
+        safetensors.torch.save_file({"weight": torch.zeros(size)}, name, about)
+    with subprocess.Popen([sys.executable, "-c", REPLACING, path, *others]) as writer:
+        try:
+            seen = {read_about(path)["step"] for _ in range(5000)}
+        finally:
+            writer.kill()
+    assert seen == {1, 400}
+
+    def of_another_size(_path: Path) -> None:
+        raise RuntimeError("size <8> is smaller than the required mapping size <9>")
+
+    monkeypatch.setattr(safetensors.torch, "load_file", of_another_size)
+    with pytest.raises(InputError, match=r"was replaced while it was read.*run the same command again"):
+        checkpoints._tensors(path)
