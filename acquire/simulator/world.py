@@ -111,13 +111,14 @@ def world(settings: SimulateSettings) -> list[ClipSpecification]:
     sparse = _backgrounds(sources.photos, settings, settings.sparse, procedural_from=5_000, mirrored=True)
     held_out = _backgrounds(sources.held_out, settings, settings.held_out, procedural_from=10_000)
     others = _backgrounds(sources.photos, settings, settings.others if settings.mix else 0, procedural_from=15_000, mirrored=True)
-    clips = [_clip(settings, "rain", number, 3 * number, name) for number, name in enumerate(rain)]
-    clips += [replace(_clip(settings, "sparse", number, 0, name), rain=sparse_rain(number)) for number, name in enumerate(sparse)]
-    clips += [_clip(settings, "holdout", number, 3 * number + 1, name) for number, name in enumerate(held_out)]
+    wide = settings.rain == "wide"
+    clips = [_clip(settings, "rain", number, rain_parameters(3 * number, wide), name) for number, name in enumerate(rain)]
+    clips += [_clip(settings, "sparse", number, sparse_rain(number), name) for number, name in enumerate(sparse)]
+    clips += [_clip(settings, "holdout", number, rain_parameters(3 * number + 1, wide), name) for number, name in enumerate(held_out)]
     for number, photo in enumerate(others):
         kind = settings.mix[number % len(settings.mix)]
         name = f"street:{20_000 + number}" if kind in ON_A_STREET else photo
-        clips.append(OTHERS[kind](_clip(settings, kind, number, 3 * number + 2, name)))
+        clips.append(OTHERS[kind](_clip(settings, kind, number, rain_parameters(3 * number + 2, wide), name)))
     return clips
 
 
@@ -182,7 +183,7 @@ def _backgrounds(photos: list[str], settings: SimulateSettings, count: int, proc
     return found[:count] + [f"{scenes[n % len(scenes)]}:{procedural_from + n // 2}" for n in range(missing)]
 
 
-def _clip(settings: SimulateSettings, kind: str, number: int, index: int, background: str) -> ClipSpecification:
+def _clip(settings: SimulateSettings, kind: str, number: int, rain: RainSpecification, background: str) -> ClipSpecification:
     """A static camera in rain, in a file as they come: some with a variable frame rate, some with a rotation tag, some by another codec."""
     name = f"{kind}-{number:03d}-{stem(background)}"
     return ClipSpecification(
@@ -193,7 +194,7 @@ def _clip(settings: SimulateSettings, kind: str, number: int, index: int, backgr
         frames=settings.frames,
         fps=settings.fps,
         background=background,
-        rain=rain_parameters(index, settings.rain == "wide"),
+        rain=rain,
         quality=settings.quality,
         codec="jpeg" if settings.stills else "libx265" if number % 6 == 5 else "libx264",
         variable_frame_rate=number % 4 == 3,
